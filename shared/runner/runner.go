@@ -1,0 +1,154 @@
+// Package runner is what every function of the platform shares: configuration from the environment, JSON logs, health and
+// readiness, body limits, CloudEvents, problem documents, and a drain on SIGTERM. A function's main names it and calls Main.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+)
+
+// Service is a built function: its handler, and what the runner asks it. Ready and Close may be nil.
+type Service struct {
+	Handler http.Handler
+	Ready   func(context.Context) error // nil error: requests can be served
+	Close   func(context.Context) error // called once, after the last request
+}
+
+// Environ is where a function's configuration comes from: the process environment, or a map in `ql up`.
+type Environ map[string]string
+
+// Function is a named function of the platform. New builds it; it must not listen or log to standard output.
+type Function struct {
+	Name string
+	New  func(ctx context.Context, environ Environ) (*Service, error)
+}
+
+// Server is the configuration that every function has.
+type Server struct {
+	Port      int           `env:"PORT" envDefault:"8080"`
+	LogLevel  slog.Level    `env:"QL_LOG_LEVEL" envDefault:"INFO"`
+	Drain     time.Duration `env:"QL_DRAIN" envDefault:"25s"`
+	BodyLimit int64         `env:"QL_BODY_LIMIT" envDefault:"67108864"` // bytes
+}
+
+// Main runs a function until SIGTERM or SIGINT and ends the process: 0 after a clean drain, 1 on an error, 2 on wrong configuration.
+func Main(f Function) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	environ := ProcessEnviron()
+	cfg, err := Config[Server](environ)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", f.Name, err)
+		os.Exit(2)
+	}
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.LogLevel})).With("function", f.Name))
+	service, err := f.New(ctx, environ)
+	if err != nil {
+		slog.Error("cannot start", "cause", err.Error())
+		fmt.Fprintf(os.Stderr, "%s: %v\n", f.Name, err)
+		os.Exit(2)
+	}
+	ln, err := net.Listen("tcp", fmt.Sprintf(":%d", cfg.Port))
+	if err != nil {
+		slog.Error("cannot listen", "cause", err.Error())
+		os.Exit(1)
+	}
+	if err := Serve(ctx, ln, service, cfg); err != nil {
+		slog.Error("ended", "cause", err.Error())
+		os.Exit(1)
+	}
+}
+
+// ProcessEnviron gives the environment of the process.
+func ProcessEnviron() Environ {
+	environ := Environ{}
+	for _, kv := range os.Environ() {
+		if k, v, ok := strings.Cut(kv, "="); ok {
+			environ[k] = v
+		}
+	}
+	return environ
+}
+
+// Serve answers on ln until ctx ends, then drains: readiness turns false, running requests get cfg.Drain to finish, the
+// service is closed. The listener is closed in any case.
+func Serve(ctx context.Context, ln net.Listener, s *Service, cfg Server) error {
+	fault.UseInHuma()
+	srv := &http.Server{
+		Handler:           Handler(ctx, s, cfg.BodyLimit),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	slog.Info("serving", "address", ln.Addr().String())
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Drain)
+		defer cancel()
+		if err = srv.Shutdown(drain); err != nil {
+			err = errors.Join(fmt.Errorf("requests were still running after %s: %w", cfg.Drain, err), srv.Close())
+		}
+	}
+	if s.Close != nil {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.Drain)
+		defer cancel()
+		err = errors.Join(err, s.Close(closing))
+	}
+	return err
+}
+
+// Handler puts around a service what every function answers: /healthz, /readyz, a body limit in bytes, and a problem document
+// in place of a panic. Readiness turns false when stopping ends.
+func Handler(stopping context.Context, s *Service, bodyLimit int64) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		err := stopping.Err()
+		if err != nil {
+			err = fault.New(fault.Unavailable, "draining")
+		} else if s.Ready != nil {
+			err = s.Ready(r.Context())
+		}
+		if err != nil {
+			fault.Write(w, r, err)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	mux.Handle("/", Guard(s.Handler, bodyLimit))
+	return mux
+}
+
+// Guard limits bodies and turns panics into answers.
+func Guard(next http.Handler, bodyLimit int64) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler {
+					panic(p)
+				}
+				fault.Write(w, r, fault.Wrap(fault.Internal, fmt.Errorf("panic: %v\n%s", p, stack()), "internal error; the log has the details"))
+			}
+		}()
+		if bodyLimit > 0 {
+			r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+		}
+		next.ServeHTTP(w, r)
+	})
+}

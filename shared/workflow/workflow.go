@@ -1,0 +1,105 @@
+// Package workflow is the contract of workflow-api: what a run looks like from outside, its events, and the client.
+package workflow
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+)
+
+// Status is the state of a run or of one of its stages.
+type Status string
+
+// The states. A run ends in one of the last four; a stage in completed, failed, cancelled or skipped.
+const (
+	Pending               Status = "pending"
+	Running               Status = "running"
+	Completed             Status = "completed"               // build and every test passed in a sandbox
+	CompletedWithFindings Status = "completed_with_findings" // packaged, but not verified or not all of it passed; see Findings
+	Failed                Status = "failed"
+	Cancelled             Status = "cancelled"
+	Skipped               Status = "skipped"
+)
+
+// Ended says whether nothing more happens.
+func (s Status) Ended() bool { return s != Pending && s != Running }
+
+// Run is one run of the pipeline.
+type Run struct {
+	ID           string           `json:"id"`
+	Status       Status           `json:"status"`
+	Request      pipeline.Request `json:"request"`
+	StartedAt    time.Time        `json:"started_at"`
+	EndedAt      *time.Time       `json:"ended_at,omitempty"`
+	Stages       []StageState     `json:"stages" doc:"The twelve stages in reading order, then verification and packaging"`
+	Usage        pipeline.Usage   `json:"usage"`
+	Verification *Verification    `json:"verification,omitempty"`
+	Capsule      *Capsule         `json:"capsule,omitempty"`
+	Findings     []string         `json:"findings,omitempty" doc:"Why the run is not completed, or what a person should look at"`
+	NotChecked   []string         `json:"not_checked,omitempty" doc:"What nobody verified"`
+	Problem      *fault.Problem   `json:"problem,omitempty" doc:"Why the run failed"`
+}
+
+// StageState is one stage as it stands.
+type StageState struct {
+	Stage     pipeline.Stage `json:"stage"`
+	Number    int            `json:"number" doc:"1 to 12; 0 for verification and packaging"`
+	Status    Status         `json:"status"`
+	Round     int            `json:"round,omitempty" doc:"Repair round, from 1; 0: the first"`
+	StartedAt *time.Time     `json:"started_at,omitempty"`
+	EndedAt   *time.Time     `json:"ended_at,omitempty"`
+	DropID    string         `json:"drop_id,omitempty" doc:"Drop of the stage's answer"`
+	Reused    bool           `json:"reused,omitempty" doc:"The drop was there already: nothing was done twice"`
+	Usage     pipeline.Usage `json:"usage"`
+	Detail    string         `json:"detail,omitempty" doc:"One line for a person"`
+}
+
+// Verification is what the sandbox found, in numbers; the verification drop has the rest.
+type Verification struct {
+	Verified bool   `json:"verified" doc:"Build, vet and every test passed"`
+	Mode     string `json:"mode" doc:"Sandbox mode; none: nothing was run"`
+	Build    string `json:"build" doc:"passed, failed or not_run"`
+	Vet      string `json:"vet"`
+	Tests    string `json:"tests"`
+	Passed   int    `json:"passed"`
+	Failed   int    `json:"failed"`
+	Skipped  int    `json:"skipped"`
+	Rounds   int    `json:"rounds" doc:"Repair rounds that it took"`
+	Reason   string `json:"reason,omitempty" doc:"Why it is not verified"`
+	DropID   string `json:"drop_id,omitempty"`
+}
+
+// Capsule is the packaged result.
+type Capsule struct {
+	DropID string `json:"drop_id"`
+	SHA256 string `json:"sha256"`
+	Size   int64  `json:"size" doc:"Bytes"`
+	Files  int    `json:"files"`
+}
+
+// Event is one event of a run, as …/events sends it. Sequence is the SSE id: Last-Event-ID resumes behind it.
+type Event struct {
+	Sequence   uint64          `json:"sequence"`
+	Type       string          `json:"type" doc:"e.g. dev.quantumlayer.stage.frd-generation.completed"`
+	WorkflowID string          `json:"workflow_id"`
+	Time       time.Time       `json:"time"`
+	Data       json.RawMessage `json:"data,omitempty"`
+}
+
+// Progress is the data of a stage's progress event.
+type Progress struct {
+	Stage   pipeline.Stage `json:"stage"`
+	Round   int            `json:"round,omitempty"`
+	Done    int            `json:"done"`
+	Total   int            `json:"total" doc:"0: not known"`
+	Message string         `json:"message" doc:"e.g. wrote internal/store/store.go"`
+	Usage   pipeline.Usage `json:"usage" doc:"Of the stage so far"`
+}
+
+// Page is one page of runs, newest first.
+type Page struct {
+	Runs   []Run  `json:"runs" doc:"Stages are left out"`
+	Cursor string `json:"cursor,omitempty" doc:"For the next page; empty: this is the last"`
+}
