@@ -1,0 +1,114 @@
+package nats
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/filelock"
+)
+
+const (
+	startTimeout = 30 * time.Second
+	// syncInterval is what a power cut may cost. A killed process loses nothing:
+	// each event is written to its file before Publish returns.
+	syncInterval = 5 * time.Second
+	// maxMemory bounds the server's streams in memory, of which we have none.
+	maxMemory = 16 << 20
+	// maxStore is a ceiling, not a reservation; the stream's own limit is half.
+	maxStore = 2 * maxBytes
+)
+
+// embedded is a NATS server in this process that listens on no port.
+type embedded struct {
+	server *server.Server
+	lock   *filelock.Lock
+}
+
+func startEmbedded(dir string, logger *slog.Logger) (*embedded, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := filelock.Acquire(filepath.Join(dir, "lock"))
+	if err != nil {
+		return nil, err
+	}
+	running, err := runServer(dir, logger)
+	if err != nil {
+		return nil, errors.Join(err, lock.Release())
+	}
+	return &embedded{server: running, lock: lock}, nil
+}
+
+func runServer(dir string, logger *slog.Logger) (*server.Server, error) {
+	ns, err := server.NewServer(&server.Options{
+		ServerName:             "quantumlayer",
+		DontListen:             true,
+		JetStream:              true,
+		StoreDir:               dir,
+		JetStreamMaxMemory:     maxMemory,
+		JetStreamMaxStore:      maxStore,
+		SyncInterval:           syncInterval,
+		NoSigs:                 true,
+		DisableJetStreamBanner: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	bridge := &logBridge{logger: logger}
+	ns.SetLoggerV2(bridge, false, false, false)
+	ns.Start()
+	if !ns.ReadyForConnections(startTimeout) || !ns.JetStreamEnabled() {
+		ns.Shutdown()
+		ns.WaitForShutdown()
+		if cause := bridge.fatal.Load(); cause != nil {
+			return nil, errors.New(*cause)
+		}
+		return nil, fmt.Errorf("not ready after %s", startTimeout)
+	}
+	return ns, nil
+}
+
+// InProcessConn makes embedded a connection provider of the NATS client.
+func (e *embedded) InProcessConn() (net.Conn, error) {
+	return e.server.InProcessConn()
+}
+
+func (e *embedded) stop() error {
+	e.server.Shutdown()
+	e.server.WaitForShutdown()
+	return e.lock.Release()
+}
+
+// logBridge hands what the server reports to slog. Its notices are of interest
+// only to who debugs it.
+type logBridge struct {
+	logger *slog.Logger
+	// fatal is the last message of a server that could not start.
+	fatal atomic.Pointer[string]
+}
+
+var _ server.Logger = (*logBridge)(nil)
+
+func (b *logBridge) Debugf(format string, v ...any)  { b.log(b.logger.Debug, format, v) }
+func (b *logBridge) Tracef(format string, v ...any)  { b.log(b.logger.Debug, format, v) }
+func (b *logBridge) Noticef(format string, v ...any) { b.log(b.logger.Debug, format, v) }
+func (b *logBridge) Warnf(format string, v ...any)   { b.log(b.logger.Warn, format, v) }
+func (b *logBridge) Errorf(format string, v ...any)  { b.log(b.logger.Error, format, v) }
+
+func (b *logBridge) Fatalf(format string, v ...any) {
+	message := fmt.Sprintf(format, v...)
+	b.fatal.Store(&message)
+	b.log(b.logger.Error, format, v)
+}
+
+func (b *logBridge) log(write func(string, ...any), format string, v []any) {
+	write(fmt.Sprintf(format, v...), "component", "nats-server")
+}
