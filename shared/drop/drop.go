@@ -102,6 +102,13 @@ func Seal(d Drop) (Drop, error) {
 	if d.Artifact == nil {
 		d.Artifact = []byte{}
 	}
+	// Empty and nil mean the same; only one of them survives a store.
+	if len(d.Metadata) == 0 {
+		d.Metadata = nil
+	}
+	if len(d.Parents) == 0 {
+		d.Parents = nil
+	}
 	if d.SHA256 == "" {
 		d.SHA256 = Digest(d.Artifact)
 	}

@@ -244,9 +244,9 @@ func TestUsagePlus(t *testing.T) {
 	}
 }
 
-func TestQueryNormalize(t *testing.T) {
+func TestQueryNormalise(t *testing.T) {
 	t.Parallel()
-	got, err := drop.Query{}.Normalize()
+	got, err := drop.Query{}.Normalise()
 	if err != nil || got.Tenant != drop.DefaultTenant || got.Limit != drop.DefaultLimit {
 		t.Errorf("the empty query became %+v, %v", got, err)
 	}
@@ -260,7 +260,7 @@ func TestQueryNormalize(t *testing.T) {
 		"cursor":  {Cursor: "!"},
 		"text":    {Text: strings.Repeat("x", drop.MaxText+1)},
 	} {
-		if _, err := q.Normalize(); !errors.Is(err, drop.ErrInvalid) {
+		if _, err := q.Normalise(); !errors.Is(err, drop.ErrInvalid) {
 			t.Errorf("%s: error %v, want ErrInvalid", name, err)
 		}
 	}

@@ -39,9 +39,9 @@ type Query struct {
 	Cursor string
 }
 
-// Normalize fills in the defaults and fails with ErrInvalid when a field breaks
+// Normalise fills in the defaults and fails with ErrInvalid when a field breaks
 // a rule.
-func (q Query) Normalize() (Query, error) {
+func (q Query) Normalise() (Query, error) {
 	if q.Tenant == "" {
 		q.Tenant = DefaultTenant
 	}
