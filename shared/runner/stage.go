@@ -1,0 +1,153 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/cloudevents/sdk-go/v2/binding"
+	ce "github.com/cloudevents/sdk-go/v2/event"
+	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+	"github.com/google/uuid"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/dataref"
+	"github.com/quantumlayer-dev/quantumlayer/shared/event"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+)
+
+// eventLimit bounds an event on the wire, in bytes: data of event.InlineLimit as base64 in structured mode, and its attributes.
+const eventLimit = 1 << 20
+
+// Handle is a stage's work: everything it needs is in, everything it made is in out.
+type Handle[In, Out any] func(ctx context.Context, in In) (Out, error)
+
+// stageConfig is what every stage function is configured with.
+type stageConfig struct {
+	Drops string `env:"QL_QUANTUM_DROPS_URL" envDefault:"http://quantum-drops.quantumlayer.svc.cluster.local"`
+}
+
+// Check is called by Config.
+func (c *stageConfig) Check() error {
+	if err := httpclient.CheckURL(c.Drops); err != nil {
+		return fmt.Errorf("QL_QUANTUM_DROPS_URL: %w", err)
+	}
+	return nil
+}
+
+// Stage makes the service of a stage function: it takes the stage's requested event in binary or structured mode, checks the
+// payload against its schema, and answers the completed event in the mode it was asked in. Data over event.InlineLimit travels
+// as a reference to quantum-drops, both ways. Bad input is answered with 4xx, never 5xx.
+func Stage[In, Out any](environ Environ, stage pipeline.Stage, handle Handle[In, Out]) (*Service, error) {
+	cfg, err := Config[stageConfig](environ)
+	if err != nil {
+		return nil, err
+	}
+	s := &stageHandler[In, Out]{stage: stage, handle: handle, schema: NewSchema[In](), references: dataref.New(cfg.Drops)}
+	return &Service{Handler: s}, nil
+}
+
+type stageHandler[In, Out any] struct {
+	stage      pipeline.Stage
+	handle     Handle[In, Out]
+	schema     *Schema[In]
+	references *dataref.Store
+}
+
+func (s *stageHandler[In, Out]) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		fault.Write(w, r, fault.New(fault.Invalid, "stage %s takes CloudEvents by POST", s.stage))
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, eventLimit)
+	msg := cehttp.NewMessageFromHttpRequest(r)
+	mode := msg.ReadEncoding()
+	in, err := binding.ToEvent(r.Context(), msg)
+	if err != nil {
+		fault.Write(w, r, unreadable(err))
+		return
+	}
+	out, err := s.answer(r.Context(), *in)
+	if err != nil {
+		if fault.Is(err, fault.NotFound) { // 404 would read as "no such function"
+			e := *fault.From(err)
+			e.Code = fault.Unprocessable
+			err = &e
+		}
+		fault.Write(w, r, err)
+		return
+	}
+	ctx := binding.WithForceBinary(r.Context())
+	if mode == binding.EncodingStructured {
+		ctx = binding.WithForceStructured(r.Context())
+	}
+	if err := cehttp.WriteResponseWriter(ctx, (*binding.EventMessage)(out), http.StatusOK, w); err != nil {
+		slog.WarnContext(r.Context(), "the caller left before the answer", "stage", s.stage, "workflow", in.Subject(), "cause", err.Error())
+	}
+}
+
+func unreadable(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) || strings.Contains(err.Error(), "request body too large") {
+		return fault.New(fault.TooLarge, "the event is over %d bytes", eventLimit).WithHint("send data over %d bytes by reference, with extension %s", event.InlineLimit, event.DataRef)
+	}
+	return fault.New(fault.Invalid, "no CloudEvent: %w", err).WithHint("send CloudEvents 1.0 in binary mode (ce-id, ce-type, ce-source, ce-specversion) or structured mode (application/cloudevents+json)")
+}
+
+func (s *stageHandler[In, Out]) answer(ctx context.Context, in ce.Event) (*ce.Event, error) {
+	if err := in.Validate(); err != nil {
+		return nil, fault.New(fault.Invalid, "the CloudEvent is not valid: %s", strings.TrimSpace(err.Error()))
+	}
+	if want := event.StageType(s.stage, event.Requested); in.Type() != want {
+		return nil, fault.New(fault.UnknownEvent, "stage %s does not take events of type %q", s.stage, in.Type()).WithHint("send %s", want)
+	}
+	data, err := s.data(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := s.schema.Decode(data)
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.handle(ctx, payload)
+	if err != nil {
+		return nil, fmt.Errorf("stage %s: %w", s.stage, err)
+	}
+	raw, err := json.Marshal(result)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the answer of stage %s: %w", s.stage, err)
+	}
+	out := ce.New()
+	out.SetID(uuid.NewSHA1(uuid.NameSpaceURL, []byte(in.Source()+"\x00"+in.ID()+"\x00"+string(s.stage))).String()) // the same request has the same answer's ID
+	out.SetType(event.StageType(s.stage, event.Completed))
+	out.SetSource("/functions/stages/" + string(s.stage))
+	out.SetSubject(in.Subject())
+	if len(raw) <= event.InlineLimit {
+		err = out.SetData(ce.ApplicationJSON, raw)
+	} else {
+		out.SetDataContentType(ce.ApplicationJSON)
+		var ref string
+		if ref, err = s.references.Save(ctx, in.Subject(), string(s.stage), raw); err == nil {
+			out.SetExtension(event.DataRef, ref)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("answering for stage %s: %w", s.stage, err)
+	}
+	return &out, nil
+}
+
+// data gives the event's data, fetched when it is a reference. Only references to the configured quantum-drops are followed.
+func (s *stageHandler[In, Out]) data(ctx context.Context, in ce.Event) ([]byte, error) {
+	ref, ok := in.Extensions()[event.DataRef].(string)
+	if !ok {
+		return in.Data(), nil
+	}
+	return s.references.Load(ctx, ref)
+}
