@@ -250,19 +250,19 @@ func forgottenSequenceReadsAll(t *testing.T, log *nats.Log) {
 func refusesWhatItCannotStore(t *testing.T, log *nats.Log) {
 	workflow := NewWorkflowID()
 	for name, spoil := range map[string]func(*nats.Event){
-		"no workflow":        func(e *nats.Event) { e.WorkflowID = "" },
-		"workflow with dot":  func(e *nats.Event) { e.WorkflowID += ".x" },
-		"wildcard workflow":  func(e *nats.Event) { e.WorkflowID = ">" },
+		"no workflow":         func(e *nats.Event) { e.WorkflowID = "" },
+		"workflow with dot":   func(e *nats.Event) { e.WorkflowID += ".x" },
+		"wildcard workflow":   func(e *nats.Event) { e.WorkflowID = ">" },
 		"workflow with space": func(e *nats.Event) { e.WorkflowID += " x" },
-		"no type":            func(e *nats.Event) { e.Type = "" },
-		"only the prefix":    func(e *nats.Event) { e.Type = "dev.quantumlayer." },
-		"wildcard type":      func(e *nats.Event) { e.Type = "dev.quantumlayer.stage.*" },
-		"type with gap":      func(e *nats.Event) { e.Type = "dev.quantumlayer.stage..failed" },
-		"ID with line break": func(e *nats.Event) { e.ID = "a\r\nNats-Rollup: all" },
-		"ID too long":        func(e *nats.Event) { e.ID = strings.Repeat("a", 1<<20) },
-		"not JSON":           func(e *nats.Event) { e.Data = json.RawMessage("{") },
-		"empty data":         func(e *nats.Event) { e.Data = json.RawMessage{} },
-		"data too large":     func(e *nats.Event) { e.Data = jsonOfSize(nats.MaxDataBytes + 1) },
+		"no type":             func(e *nats.Event) { e.Type = "" },
+		"only the prefix":     func(e *nats.Event) { e.Type = "dev.quantumlayer." },
+		"wildcard type":       func(e *nats.Event) { e.Type = "dev.quantumlayer.stage.*" },
+		"type with gap":       func(e *nats.Event) { e.Type = "dev.quantumlayer.stage..failed" },
+		"ID with line break":  func(e *nats.Event) { e.ID = "a\r\nNats-Rollup: all" },
+		"ID too long":         func(e *nats.Event) { e.ID = strings.Repeat("a", 1<<20) },
+		"not JSON":            func(e *nats.Event) { e.Data = json.RawMessage("{") },
+		"empty data":          func(e *nats.Event) { e.Data = json.RawMessage{} },
+		"data too large":      func(e *nats.Event) { e.Data = jsonOfSize(nats.MaxDataBytes + 1) },
 	} {
 		event := NewEvent(workflow, 1)
 		spoil(&event)
