@@ -65,8 +65,8 @@ func CheckPath(p string) error {
 }
 
 // Check gives everything that is wrong with the contract, in words that a model can act on; none: it holds together.
-// known are the IDs of the requirements: each must be served by a file, and no other may be named.
-func (c *Contract) Check(lang string, known []string) []string {
+// Every functional requirement must be served by a file, and no requirement may be named that is not among them.
+func (c *Contract) Check(lang string, requirements []Requirement) []string {
 	var wrong []string
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	if len(c.Files) == 0 || len(c.Files) > ContractFileLimit {
@@ -89,7 +89,7 @@ func (c *Contract) Check(lang string, known []string) []string {
 		}
 		byPath[f.Path] = f
 		for _, id := range f.Requirements {
-			if !slices.Contains(known, id) {
+			if !slices.ContainsFunc(requirements, func(r Requirement) bool { return r.ID == id }) {
 				add("%s: requirement %q does not exist", f.Path, id)
 			}
 			served[id] = true
@@ -105,9 +105,9 @@ func (c *Contract) Check(lang string, known []string) []string {
 			}
 		}
 	}
-	for _, id := range known {
-		if !served[id] {
-			add("requirement %s: no file serves it", id)
+	for _, r := range requirements {
+		if r.Kind == Functional && !served[r.ID] {
+			add("requirement %s: no file serves it", r.ID)
 		}
 	}
 	if _, err := c.Order(); err != nil {

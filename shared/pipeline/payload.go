@@ -6,6 +6,12 @@ type File struct {
 	Content string `json:"content" doc:"Whole text of the file, UTF-8"`
 }
 
+// The kinds of requirement.
+const (
+	Functional    = "functional"
+	NonFunctional = "non-functional"
+)
+
 // Requirement is one numbered requirement of the FRD. Its ID stays the same to the end of the run.
 type Requirement struct {
 	ID         string   `json:"id" example:"FR-1"`
@@ -192,8 +198,18 @@ type CodeGenerationIn struct {
 type Repair struct {
 	Round    int       `json:"round" doc:"From 1"`
 	Files    []File    `json:"files" doc:"The files as they are"`
+	Tests    []File    `json:"tests,omitempty" doc:"The test files, to be read only; for code generation"`
 	Findings []Finding `json:"findings"`
 	Output   string    `json:"output,omitempty" doc:"Raw tail of the failing step"`
+	Disputes []Dispute `json:"disputes,omitempty" doc:"Tests that code generation holds to be wrong; for test generation"`
+}
+
+// Dispute says that a test asks for something that its requirement does not. Whoever writes tests decides, without seeing code.
+type Dispute struct {
+	Test        string `json:"test" doc:"Name of the test function"`
+	File        string `json:"file" doc:"Test file it stands in"`
+	Requirement string `json:"requirement" doc:"ID of the requirement"`
+	Reason      string `json:"reason"`
 }
 
 // Finding is one thing that a build or test run found.
@@ -216,6 +232,7 @@ type SourceFiles struct {
 // CodeGenerationOut holds every source file of the project, the unchanged ones of a repair included.
 type CodeGenerationOut struct {
 	SourceFiles
+	Disputes []Dispute `json:"disputes,omitempty" doc:"Of a repair: tests held to be wrong"`
 }
 
 // SemanticValidationIn is the code with the contract that it should keep.
@@ -309,6 +326,8 @@ type TestGenerationIn struct {
 // TestGenerationOut holds every test file.
 type TestGenerationOut struct {
 	SourceFiles
+	Upheld   []Dispute `json:"upheld,omitempty" doc:"Disputes that were right: these tests were written again"`
+	Rejected []Dispute `json:"rejected,omitempty" doc:"Disputes that were wrong: the tests stay, the code must change"`
 }
 
 // SecurityScanningIn is the whole project.

@@ -17,8 +17,8 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/dataref"
 	"github.com/quantumlayer-dev/quantumlayer/shared/event"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
-	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/services"
 )
 
 // eventLimit bounds an event on the wire, in bytes: data of event.InlineLimit as base64 in structured mode, and its attributes.
@@ -27,24 +27,11 @@ const eventLimit = 1 << 20
 // Handle is a stage's work: everything it needs is in, everything it made is in out.
 type Handle[In, Out any] func(ctx context.Context, in In) (Out, error)
 
-// stageConfig is what every stage function is configured with.
-type stageConfig struct {
-	Drops string `env:"QL_QUANTUM_DROPS_URL" envDefault:"http://quantum-drops.quantumlayer.svc.cluster.local"`
-}
-
-// Check is called by Config.
-func (c *stageConfig) Check() error {
-	if err := httpclient.CheckURL(c.Drops); err != nil {
-		return fmt.Errorf("QL_QUANTUM_DROPS_URL: %w", err)
-	}
-	return nil
-}
-
 // Stage makes the service of a stage function: it takes the stage's requested event in binary or structured mode, checks the
 // payload against its schema, and answers the completed event in the mode it was asked in. Data over event.InlineLimit travels
 // as a reference to quantum-drops, both ways. Bad input is answered with 4xx, never 5xx.
 func Stage[In, Out any](environ Environ, stage pipeline.Stage, handle Handle[In, Out]) (*Service, error) {
-	cfg, err := Config[stageConfig](environ)
+	cfg, err := Config[services.URLs](environ)
 	if err != nil {
 		return nil, err
 	}
