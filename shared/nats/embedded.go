@@ -65,13 +65,15 @@ func runServer(dir string, logger *slog.Logger) (*server.Server, error) {
 	bridge := &logBridge{logger: logger}
 	ns.SetLoggerV2(bridge, false, false, false)
 	ns.Start()
-	if !ns.ReadyForConnections(startTimeout) || !ns.JetStreamEnabled() {
+	if cause := bridge.fatal.Load(); cause != nil {
+		err = errors.New(*cause)
+	} else if !ns.ReadyForConnections(startTimeout) {
+		err = fmt.Errorf("not ready after %s", startTimeout)
+	}
+	if err != nil {
 		ns.Shutdown()
 		ns.WaitForShutdown()
-		if cause := bridge.fatal.Load(); cause != nil {
-			return nil, errors.New(*cause)
-		}
-		return nil, fmt.Errorf("not ready after %s", startTimeout)
+		return nil, err
 	}
 	return ns, nil
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"time"
@@ -91,7 +92,7 @@ func (l *Log) connect(options Options) error {
 	}
 }
 
-func (l *Log) dial(url string, more ...natsio.Option) error {
+func (l *Log) dial(server string, more ...natsio.Option) error {
 	options := append([]natsio.Option{
 		natsio.Name("quantumlayer"),
 		natsio.Timeout(requestTimeout),
@@ -108,7 +109,10 @@ func (l *Log) dial(url string, more ...natsio.Option) error {
 			l.logger.Warn("NATS reports an error", "error", err)
 		}),
 	}, more...)
-	connection, err := natsio.Connect(url, options...) // its errors do not show the URL
+	connection, err := natsio.Connect(server, options...)
+	if malformed := new(url.Error); errors.As(err, &malformed) {
+		return errors.New("connect to NATS: malformed URL, not shown because it may hold a password")
+	}
 	if err != nil {
 		return fmt.Errorf("connect to NATS: %w", err)
 	}
