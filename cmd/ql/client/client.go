@@ -1,0 +1,257 @@
+// Package client talks to workflow-api as a program outside of the platform does: runs, their events, drops and capsules.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+)
+
+const (
+	runs = "/v1/workflows"
+	// dialTimeout bounds the wait for a server that does not answer at all; an answer may take longer.
+	dialTimeout   = 10 * time.Second
+	headerTimeout = time.Minute
+	pageSize      = 100
+)
+
+// Client calls one workflow-api. It is safe for concurrent use.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// New makes a client for the workflow-api at base, an absolute http or https URL. Proxies of the environment are used,
+// as the server may be anywhere.
+func New(base string) (*Client, error) {
+	if err := httpclient.CheckURL(base); err != nil {
+		return nil, fault.New(fault.Invalid, "the server's address is wrong: %w", err)
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	transport.ResponseHeaderTimeout = headerTimeout
+	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Transport: transport}}, nil
+}
+
+// Base is the URL that the client calls.
+func (c *Client) Base() string { return c.base }
+
+// Ready says whether the server takes requests.
+func (c *Client) Ready(ctx context.Context) error {
+	resp, err := c.do(ctx, http.MethodGet, "/readyz", nil, nil)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}
+
+// Start starts a run. The same key starts one run however often it is sent.
+func (c *Client) Start(ctx context.Context, request pipeline.Request, key string) (workflow.Run, error) {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return workflow.Run{}, fmt.Errorf("encoding the request: %w", err)
+	}
+	header := http.Header{"Content-Type": {"application/json"}, "Idempotency-Key": {key}}
+	return c.run(ctx, http.MethodPost, runs, header, body)
+}
+
+// Get gives a run as it stands.
+func (c *Client) Get(ctx context.Context, id string) (workflow.Run, error) {
+	return c.run(ctx, http.MethodGet, path(id), nil, nil)
+}
+
+func (c *Client) run(ctx context.Context, method, target string, header http.Header, body []byte) (workflow.Run, error) {
+	var run workflow.Run
+	if err := c.json(ctx, method, target, header, body, &run); err != nil {
+		return workflow.Run{}, err
+	}
+	if run.ID == "" {
+		return workflow.Run{}, c.stranger("an answer that is no run")
+	}
+	return run, nil
+}
+
+// List gives at most limit runs, newest first.
+func (c *Client) List(ctx context.Context, limit int) ([]workflow.Run, error) {
+	all := []workflow.Run{}
+	cursor := ""
+	for len(all) < limit {
+		query := url.Values{"limit": {strconv.Itoa(min(limit-len(all), pageSize))}}
+		if cursor != "" {
+			query.Set("cursor", cursor)
+		}
+		var page workflow.Page
+		if err := c.json(ctx, http.MethodGet, runs+"?"+query.Encode(), nil, nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Runs...)
+		if cursor = page.Cursor; cursor == "" {
+			break
+		}
+	}
+	return all[:min(len(all), limit)], nil
+}
+
+// Cancel ends a run.
+func (c *Client) Cancel(ctx context.Context, id string) error {
+	return c.json(ctx, http.MethodDelete, path(id), nil, nil, nil)
+}
+
+// Retry lets a run that ended without success go on: its finished stages stay as they are.
+func (c *Client) Retry(ctx context.Context, id string) error {
+	return c.json(ctx, http.MethodPost, path(id)+"/retry", nil, nil, nil)
+}
+
+// Drops gives the drops of a run without their artifacts, oldest first; stage and kind may be empty.
+func (c *Client) Drops(ctx context.Context, id, stage, kind string) ([]drop.Drop, error) {
+	all := []drop.Drop{}
+	query := url.Values{}
+	if stage != "" {
+		query.Set("stage", stage)
+	}
+	if kind != "" {
+		query.Set("type", kind)
+	}
+	for {
+		var page struct {
+			Drops  []drop.Drop `json:"drops"`
+			Cursor string      `json:"cursor"`
+		}
+		if err := c.json(ctx, http.MethodGet, path(id)+"/drops?"+query.Encode(), nil, nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Drops...)
+		if page.Cursor == "" || len(page.Drops) == 0 {
+			return all, nil
+		}
+		query.Set("cursor", page.Cursor)
+	}
+}
+
+// Capsule copies a run's capsule to w.
+func (c *Client) Capsule(ctx context.Context, id string, w io.Writer) error {
+	resp, err := c.do(ctx, http.MethodGet, path(id)+"/capsule", nil, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("downloading the capsule: %w", err)
+	}
+	return nil
+}
+
+// Events calls each for the events of a run, those so far first, starting behind sequence after. It ends with nil when the
+// server ends the stream, and with each's error.
+func (c *Client) Events(ctx context.Context, id string, after uint64, each func(workflow.Event) error) error {
+	header := http.Header{"Accept": {"text/event-stream"}}
+	if after > 0 {
+		header.Set("Last-Event-ID", strconv.FormatUint(after, 10))
+	}
+	resp, err := c.do(ctx, http.MethodGet, path(id)+"/events", header, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != "text/event-stream" {
+		return c.stranger("events as " + strconv.Quote(resp.Header.Get("Content-Type")))
+	}
+	return c.readEvents(ctx, resp.Body, each)
+}
+
+func (c *Client) readEvents(ctx context.Context, body io.Reader, each func(workflow.Event) error) error {
+	stream := newReader(body)
+	for {
+		m, err := stream.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil:
+			return fault.New(fault.Unavailable, "%s broke off its events: %w", c.base, err)
+		}
+		var e workflow.Event
+		if err := json.Unmarshal([]byte(m.data), &e); err != nil {
+			return fault.New(fault.Unavailable, "%s sent an event that is not the JSON expected: %w", c.base, err)
+		}
+		if seq, err := strconv.ParseUint(m.id, 10, 64); err == nil {
+			e.Sequence = seq
+		}
+		if err := each(e); err != nil {
+			return err
+		}
+	}
+}
+
+// do sends a request. An answer that is not 2xx becomes the fault it carries; else the caller closes the body.
+func (c *Client) do(ctx context.Context, method, target string, header http.Header, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+target, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("request to %s: %w", c.base, err)
+	}
+	for key, values := range header {
+		req.Header[key] = values
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("calling %s: %w", c.base, ctx.Err())
+		}
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // the URL stands in our own message
+		}
+		return nil, fault.New(fault.Unavailable, "no platform can be reached at %s: %w", c.base, err)
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != fault.ProblemType {
+		return nil, c.stranger(resp.Status)
+	}
+	return nil, fault.FromResponse(resp, c.base)
+}
+
+// json sends a request and decodes the answer into out; nil: it is not read.
+func (c *Client) json(ctx context.Context, method, target string, header http.Header, body []byte, out any) error {
+	resp, err := c.do(ctx, method, target, header, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, httpclient.ResponseLimit)).Decode(out); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("reading from %s: %w", c.base, ctx.Err())
+		}
+		return c.stranger("an answer that is not the JSON expected (" + err.Error() + ")")
+	}
+	return nil
+}
+
+// stranger is the fault of a server that does not answer as workflow-api does.
+func (c *Client) stranger(what string) error {
+	return fault.New(fault.Unavailable, "%s gave %s", c.base, what).WithHint("is it the address of a QuantumLayer platform?")
+}
+
+func path(id string) string { return runs + "/" + url.PathEscape(id) }
