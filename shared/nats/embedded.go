@@ -1,10 +1,12 @@
 package nats
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -26,10 +28,12 @@ const (
 	maxStore = 2 * maxBytes
 )
 
-// embedded is a NATS server in this process that listens on no port.
+// embedded is a NATS server in this process. It listens on loopback for who has
+// its token.
 type embedded struct {
 	server *server.Server
 	lock   *filelock.Lock
+	url    string // with the token
 }
 
 func startEmbedded(dir string, logger *slog.Logger) (*embedded, error) {
@@ -40,17 +44,21 @@ func startEmbedded(dir string, logger *slog.Logger) (*embedded, error) {
 	if err != nil {
 		return nil, err
 	}
-	running, err := runServer(dir, logger)
+	token := rand.Text()
+	running, err := runServer(dir, token, logger)
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
-	return &embedded{server: running, lock: lock}, nil
+	address := url.URL{Scheme: "nats", User: url.User(token), Host: running.Addr().String()}
+	return &embedded{server: running, lock: lock, url: address.String()}, nil
 }
 
-func runServer(dir string, logger *slog.Logger) (*server.Server, error) {
+func runServer(dir, token string, logger *slog.Logger) (*server.Server, error) {
 	ns, err := server.NewServer(&server.Options{
 		ServerName:             "quantumlayer",
-		DontListen:             true,
+		Host:                   "127.0.0.1",
+		Port:                   server.RANDOM_PORT,
+		Authorization:          token,
 		JetStream:              true,
 		StoreDir:               dir,
 		JetStreamMaxMemory:     maxMemory,

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,6 +55,31 @@ func closeLog(t *testing.T, log *nats.Log) {
 func TestEmbedded(t *testing.T) {
 	t.Parallel()
 	natstest.Run(t, func(t *testing.T) *nats.Log { return openEmbedded(t, t.TempDir()) })
+}
+
+func TestEmbeddedIsSharedByItsURL(t *testing.T) {
+	t.Parallel()
+	log := openEmbedded(t, t.TempDir())
+	defer closeLog(t, log)
+	other := openURL(t, log.URL())
+	defer closeLog(t, other)
+	workflow := natstest.NewWorkflowID()
+	natstest.Publish(t, log, natstest.NewEvent(workflow, 1))
+	natstest.Publish(t, other, natstest.NewEvent(workflow, 1), natstest.NewEvent(workflow, 2))
+	if diff := cmp.Diff(natstest.Read(t, log, workflow, 0, 2), natstest.Read(t, other, workflow, 0, 2)); diff != "" {
+		t.Errorf("what the two read differs:\n%s", diff)
+	}
+
+	address, err := url.Parse(log.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ip := net.ParseIP(address.Hostname()); !ip.IsLoopback() {
+		t.Errorf("the server listens on %s", address.Host)
+	}
+	if _, err := nats.Open(t.Context(), nats.Options{URL: "nats://" + address.Host}); err == nil {
+		t.Error("opened without the server's token")
+	}
 }
 
 func TestEmbeddedKeepsEventsOverARestart(t *testing.T) {

@@ -8,9 +8,12 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	natsio "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/event"
 )
 
 // Errors of this package that a caller may want to tell apart. All others come
@@ -58,11 +61,8 @@ type Event struct {
 }
 
 // The subjects are ql.events.<workflow>.<kind>, where the kind is the type
-// without this prefix.
-const (
-	subjectRoot = "ql.events"
-	typePrefix  = "dev.quantumlayer."
-)
+// without event.Prefix.
+const subjectRoot = "ql.events"
 
 // Headers of the CloudEvents NATS binding in binary mode.
 const (
@@ -102,7 +102,7 @@ func (e Event) message() (*natsio.Msg, error) {
 		header[headerContentType] = []string{"application/json"}
 	}
 	return &natsio.Msg{
-		Subject: workflowSubject(e.WorkflowID) + strings.TrimPrefix(e.Type, typePrefix),
+		Subject: workflowSubject(e.WorkflowID) + strings.TrimPrefix(e.Type, event.Prefix),
 		Header:  header,
 		Data:    e.Data,
 	}, nil
@@ -112,13 +112,13 @@ func (e Event) validate() error {
 	if !isToken(e.WorkflowID) {
 		return fmt.Errorf("%w: workflow ID %q is not one token of a subject", ErrInvalid, e.WorkflowID)
 	}
-	for token := range strings.SplitSeq(strings.TrimPrefix(e.Type, typePrefix), ".") {
+	for token := range strings.SplitSeq(strings.TrimPrefix(e.Type, event.Prefix), ".") {
 		if !isToken(token) {
 			return fmt.Errorf("%w: type %q is not made of subject tokens", ErrInvalid, e.Type)
 		}
 	}
-	if strings.ContainsAny(e.ID, "\r\n") || strings.TrimSpace(e.ID) != e.ID {
-		return fmt.Errorf("%w: ID %q has line breaks or outer spaces, which a header cannot hold", ErrInvalid, e.ID)
+	if strings.ContainsAny(e.ID, "\r\n") || strings.TrimSpace(e.ID) != e.ID || !utf8.ValidString(e.ID) {
+		return fmt.Errorf("%w: ID %q has line breaks, outer spaces or bytes that are not UTF-8", ErrInvalid, e.ID)
 	}
 	if names := len(e.WorkflowID) + len(e.ID) + len(e.Type); names > maxNameBytes {
 		return fmt.Errorf("%w: workflow ID, ID and type together have %d bytes, at most %d", ErrInvalid, names, maxNameBytes)
@@ -139,7 +139,7 @@ func isToken(s string) bool {
 			return false
 		}
 	}
-	return s != ""
+	return s != "" && utf8.ValidString(s)
 }
 
 // workflowSubject is the beginning of the subjects of a workflow's events.
@@ -154,21 +154,21 @@ func readEvent(message jetstream.Msg) (Event, error) {
 		return Event{}, fmt.Errorf("read place of event in the log: %w", err)
 	}
 	header := message.Headers()
-	event := Event{
+	read := Event{
 		WorkflowID: header.Get(headerSubject),
 		ID:         header.Get(headerID),
 		Type:       header.Get(headerType),
 		Sequence:   meta.Sequence.Stream,
 	}
 	if data := message.Data(); len(data) > 0 {
-		event.Data = data
+		read.Data = data
 	}
-	event.Time, err = time.Parse(time.RFC3339Nano, header.Get(headerTime))
+	read.Time, err = time.Parse(time.RFC3339Nano, header.Get(headerTime))
 	if err != nil {
-		return Event{}, fmt.Errorf("read time of event %d: %w", event.Sequence, err)
+		return Event{}, fmt.Errorf("read time of event %d: %w", read.Sequence, err)
 	}
-	if !strings.HasPrefix(message.Subject(), workflowSubject(event.WorkflowID)) || event.Type == "" || event.ID == "" {
-		return Event{}, fmt.Errorf("message %d on %s is not an event of ours", event.Sequence, message.Subject())
+	if !strings.HasPrefix(message.Subject(), workflowSubject(read.WorkflowID)) || read.Type == "" || read.ID == "" {
+		return Event{}, fmt.Errorf("message %d on %s is not an event of ours", read.Sequence, message.Subject())
 	}
-	return event, nil
+	return read, nil
 }

@@ -18,6 +18,7 @@ func FuzzPublish(f *testing.F) {
 	f.Add("ü", " ", "a", int64(1<<60), []byte(` 1`))
 	f.Add("a.b", "a: b\r\nc", "dev.quantumlayer..", int64(-1), []byte(nil))
 	f.Add("a\x00", "\xff", ".", int64(-1<<63), []byte(`"\ud800"`))
+	f.Add("\xf1", "event-1", "a", int64(0), []byte(`{}`)) // was accepted, but could not be read
 	log, err := nats.Open(f.Context(), nats.Options{URL: "embedded:" + f.TempDir()})
 	if err != nil {
 		f.Fatal(err)

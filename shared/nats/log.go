@@ -44,6 +44,7 @@ type Options struct {
 type Log struct {
 	connection *natsio.Conn
 	jetStream  jetstream.JetStream
+	url        string
 	server     *embedded // nil when the server is elsewhere
 	logger     *slog.Logger
 }
@@ -82,17 +83,18 @@ func (l *Log) connect(options Options) error {
 		if err != nil {
 			return fmt.Errorf("start embedded NATS server in %s: %w", dir, err)
 		}
-		l.server = server
-		return l.dial(natsio.DefaultURL, natsio.InProcessServer(server))
+		l.server, l.url = server, server.url
+		return l.dial(natsio.InProcessServer(server))
 	case "nats", "tls":
-		return l.dial(options.URL)
+		l.url = options.URL
+		return l.dial()
 	default:
 		// The URL may hold a password, so only its scheme is shown.
 		return fmt.Errorf("event log: unknown URL scheme %q; use embedded:, nats:// or tls://", scheme)
 	}
 }
 
-func (l *Log) dial(server string, more ...natsio.Option) error {
+func (l *Log) dial(more ...natsio.Option) error {
 	options := append([]natsio.Option{
 		natsio.Name("quantumlayer"),
 		natsio.Timeout(requestTimeout),
@@ -109,7 +111,7 @@ func (l *Log) dial(server string, more ...natsio.Option) error {
 			l.logger.Warn("NATS reports an error", "error", err)
 		}),
 	}, more...)
-	connection, err := natsio.Connect(server, options...)
+	connection, err := natsio.Connect(l.url, options...)
 	if malformed := new(url.Error); errors.As(err, &malformed) {
 		return errors.New("connect to NATS: malformed URL, not shown because it may hold a password")
 	}
@@ -123,6 +125,11 @@ func (l *Log) dial(server string, more ...natsio.Option) error {
 	}
 	return nil
 }
+
+// URL is one with which other parts of the platform, in this process or another
+// on this machine, open the same log: that of the embedded server, or the one
+// given to Open. It holds a secret.
+func (l *Log) URL() string { return l.url }
 
 func (l *Log) ensureStream(ctx context.Context) error {
 	stream, err := l.jetStream.Stream(ctx, StreamName)

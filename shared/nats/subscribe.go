@@ -14,7 +14,8 @@ const (
 	resubscribeDelay = time.Second
 	// prefetch bounds the events that wait in memory for a slow reader.
 	prefetch = 64
-	// consumerIdle is how long the server remembers a subscription that ended.
+	// consumerIdle is how long the server remembers a subscription whose end it
+	// was not told.
 	consumerIdle = 30 * time.Second
 )
 
@@ -86,7 +87,7 @@ func (r *reader) read(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer messages.Stop()
+	defer r.leave(ctx, consumer, messages)
 	r.begun = true
 	for {
 		message, err := messages.Next(jetstream.NextContext(ctx))
@@ -103,6 +104,22 @@ func (r *reader) read(ctx context.Context) error {
 			return errReaderLeft
 		}
 		r.after = event.Sequence
+	}
+}
+
+// leave gives the server's memory of this subscription back at once, for readers
+// may come and go faster than it forgets them.
+func (r *reader) leave(ctx context.Context, consumer jetstream.Consumer, messages jetstream.MessagesContext) {
+	messages.Stop()
+	info := consumer.CachedInfo()
+	if info == nil || !r.log.connection.IsConnected() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTimeout)
+	defer cancel()
+	err := r.log.jetStream.DeleteConsumer(ctx, StreamName, info.Name)
+	if err != nil && !errors.Is(closedError(err), ErrClosed) && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		r.log.logger.Warn("end a subscription to events", "workflow", r.workflowID, "error", err)
 	}
 }
 
