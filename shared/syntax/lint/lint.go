@@ -41,7 +41,7 @@ func (r Rule) Languages() []syntax.Language {
 }
 
 // Rules lists every rule that looks at one file. The rules of a whole project are those of Project.
-func Rules() []Rule { return slices.Concat(semanticRules) }
+func Rules() []Rule { return slices.Concat(semanticRules, securityRules, performanceRules) }
 
 // File applies the rules of the given checks to one file. The only error is the context's.
 func File(ctx context.Context, f *syntax.File, checks ...analysis.Check) ([]pipeline.Issue, error) {
