@@ -218,7 +218,8 @@ func (c *Client) do(ctx context.Context, method, target string, header http.Head
 		if errors.As(err, &u) {
 			err = u.Err // the URL stands in our own message
 		}
-		return nil, fault.New(fault.Unavailable, "no platform can be reached at %s: %w", c.base, err)
+		return nil, fault.New(fault.Unavailable, "no platform can be reached at %s: %w", c.base, err).
+			WithHint("check the address, or start a platform: ql up")
 	}
 	if resp.StatusCode/100 == 2 {
 		return resp, nil

@@ -167,7 +167,7 @@ func (m model) row(row workflow.StageState) string {
 	}
 	name := fmt.Sprintf("%-*s", nameWidth, Clean(string(row.Stage)))
 	if row.Status == workflow.Pending {
-		return m.style.dim.Render("  " + number + " · " + name)
+		return m.style.dim.Render("  " + number + " · " + Clean(string(row.Stage)))
 	}
 	took := ""
 	switch {

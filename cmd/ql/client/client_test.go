@@ -1,0 +1,207 @@
+package client_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+)
+
+// serve gives a client of a server on loopback that answers as handle says.
+func serve(t *testing.T, handle http.HandlerFunc) *client.Client {
+	t.Helper()
+	server := httptest.NewServer(handle)
+	t.Cleanup(server.Close)
+	c, err := client.New(server.URL + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func answer(status int, media, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", media)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+func TestNewRefusesWhatIsNoURL(t *testing.T) {
+	t.Parallel()
+	for _, base := range []string{"", "localhost:8080", "ftp://x", "http://", "http://a b"} {
+		if _, err := client.New(base); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q: %v, want invalid", base, err)
+		}
+	}
+}
+
+func TestStart(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		want := `{"prompt":"p","language":"go"}`
+		if r.Method != http.MethodPost || r.URL.Path != "/v1/workflows" || r.Header.Get("Idempotency-Key") != "k" || string(body) != want {
+			t.Errorf("got %s %s, key %q, %s", r.Method, r.URL.Path, r.Header.Get("Idempotency-Key"), body)
+		}
+		answer(http.StatusAccepted, "application/json", `{"id":"r1","status":"running"}`)(w, r)
+	})
+	run, err := c.Start(t.Context(), pipeline.Request{Prompt: "p", Language: "go"}, "k")
+	if err != nil || run.ID != "r1" || run.Status != workflow.Running {
+		t.Fatalf("got %+v, %v", run, err)
+	}
+}
+
+// What is not our server is said to be not our server, whatever it answers.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	for name, handle := range map[string]http.HandlerFunc{
+		"a page":              answer(200, "text/html", "<html>"),
+		"another page":        answer(404, "text/html", "<html>"),
+		"other JSON":          answer(200, "application/json", `{"hello":"world"}`),
+		"JSON of other types": answer(200, "application/json", `{"id":7}`),
+		"half an answer":      answer(200, "application/json", `{"id":"r1","sta`),
+		"nothing":             answer(200, "application/json", ""),
+		"a proxy's error":     answer(502, "text/plain", "bad gateway"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := serve(t, handle)
+			if _, err := c.Get(t.Context(), "r1"); !fault.Is(err, fault.Unavailable) {
+				t.Errorf("Get: %v, want unavailable", err)
+			}
+			if err := c.Events(t.Context(), "r1", 0, func(workflow.Event) error { return nil }); !fault.Is(err, fault.Unavailable) {
+				t.Errorf("Events: %v, want unavailable", err)
+			}
+		})
+	}
+}
+
+func TestFaultsCross(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		fault.Write(w, r, fault.New(fault.Conflict, "the run has ended").WithHint("start another"))
+	})
+	var f *fault.Error
+	if err := c.Cancel(t.Context(), "r1"); !errors.As(err, &f) || f.Code != fault.Conflict || f.Hint != "start another" {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	c, err := client.New(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Close()
+	if err := c.Ready(t.Context()); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("got %v, want unavailable", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := c.Ready(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
+	}
+}
+
+func TestListPages(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch q := r.URL.Query(); q.Get("cursor") {
+		case "":
+			answer(200, "application/json", `{"runs":[{"id":"a"},{"id":"b"}],"cursor":"n"}`)(w, r)
+		case "n":
+			answer(200, "application/json", `{"runs":[{"id":"c"},{"id":"d"}]}`)(w, r)
+		default:
+			t.Errorf("cursor %q", q.Get("cursor"))
+		}
+	})
+	for limit, want := range map[int][]string{1: {"a"}, 3: {"a", "b", "c"}, 9: {"a", "b", "c", "d"}} {
+		runs, err := c.List(t.Context(), limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, run := range runs {
+			ids = append(ids, run.ID)
+		}
+		if diff := cmp.Diff(want, ids); diff != "" {
+			t.Errorf("limit %d: %s", limit, diff)
+		}
+	}
+}
+
+func TestEventsResume(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Last-Event-ID") != "6" {
+			t.Errorf("Last-Event-ID %q", r.Header.Get("Last-Event-ID"))
+		}
+		answer(200, "text/event-stream; charset=utf-8", ": hello\n\nid: 7\nevent: x\ndata: {\"type\":\"x\",\ndata: \"workflow_id\":\"r1\"}\n\nid: 8\r\ndata:{\"type\":\"y\"}\r\n\r\nid: 9\ndata: {\"type\":\"cut\"}")(w, r)
+	})
+	var got []workflow.Event
+	err := c.Events(t.Context(), "r1", 6, func(e workflow.Event) error {
+		got = append(got, e)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []workflow.Event{{Sequence: 7, Type: "x", WorkflowID: "r1"}, {Sequence: 8, Type: "y"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
+	}
+	stop := errors.New("stop")
+	if err := c.Events(t.Context(), "r1", 6, func(workflow.Event) error { return stop }); !errors.Is(err, stop) {
+		t.Fatalf("got %v, want the callback's error", err)
+	}
+}
+
+func TestEventsTooLong(t *testing.T) {
+	t.Parallel()
+	c := serve(t, answer(200, "text/event-stream", "data: "+string(bytes.Repeat([]byte("x"), 5<<20))))
+	if err := c.Events(t.Context(), "r1", 0, func(workflow.Event) error { return nil }); !fault.Is(err, fault.Unavailable) {
+		t.Fatalf("got %v, want unavailable", err)
+	}
+}
+
+func TestDrops(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if q := r.URL.Query(); q.Get("stage") != "code-generation" || q.Get("type") != "file" {
+			t.Errorf("query %v", q)
+		}
+		if r.URL.Query().Get("cursor") == "" {
+			answer(200, "application/json", `{"drops":[{"id":"drop_1","workflow_id":"r1","stage":"code-generation","type":"file"}],"cursor":"n"}`)(w, r)
+			return
+		}
+		answer(200, "application/json", `{"drops":[{"id":"drop_2","workflow_id":"r1","stage":"code-generation","type":"file"}]}`)(w, r)
+	})
+	drops, err := c.Drops(t.Context(), "r1", "code-generation", "file")
+	if err != nil || len(drops) != 2 || drops[1].ID != "drop_2" {
+		t.Fatalf("got %+v, %v", drops, err)
+	}
+}
+
+func TestCapsuleBreaksOff(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "half")
+	})
+	if err := c.Capsule(t.Context(), "r1", io.Discard); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatalf("got %v, want unexpected EOF", err)
+	}
+}
