@@ -110,3 +110,9 @@ func (c *conversation) say(text string) {
 	last := m[len(m)-1]
 	c.request.Messages = append(m[:2:2], last, llm.Message{Role: llm.User, Content: text})
 }
+
+// NotAccepted is the error for a text whose findings are still open after every re-ask and that is of no use as it stands.
+func NotAccepted(t prompt.Template, open []string) error {
+	return fault.New(fault.BadAnswer, "the model's answers to prompt %s were not accepted: %s", t.Name, strings.Join(open, "; ")).
+		WithHint("use a more capable model, or a simpler prompt")
+}

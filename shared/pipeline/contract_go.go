@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"go/parser"
 	"go/token"
+	"maps"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/module"
@@ -60,6 +62,7 @@ func (c *Contract) checkGo() []string {
 	if c.Type != "library" && !hasMain {
 		add("files: a project of type %s needs a package main", c.Type)
 	}
+	wrong = append(wrong, c.undefinedGo()...)
 	return append(wrong, c.importCyclesGo(packages)...)
 }
 
@@ -92,10 +95,8 @@ func (c *Contract) importCyclesGo(packages map[string]string) []string {
 			return
 		}
 		state[dir] = visiting
-		for _, f := range c.Files { // in the contract's order, so that the words are the same every time
-			if to := path.Dir(f.Path); edges[dir][to] {
-				visit(to, append(trail, dir))
-			}
+		for _, to := range slices.Sorted(maps.Keys(edges[dir])) { // so that the words are the same every time
+			visit(to, append(trail, dir))
 		}
 		state[dir] = done
 	}

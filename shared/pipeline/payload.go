@@ -369,6 +369,7 @@ type FunctionMetrics struct {
 
 // DocumentationIn asks for README and docs.
 type DocumentationIn struct {
+	WorkflowID   string       `json:"workflow_id,omitempty"`
 	Request      Request      `json:"request"`
 	Requirements Requirements `json:"requirements"`
 	Contract     Contract     `json:"contract"`

@@ -107,6 +107,11 @@ func JSON(name string, value any) (Section, error) {
 	return Section{Name: name, Format: "json", Body: strings.TrimSuffix(b.String(), "\n")}, nil
 }
 
+// File makes a section of a file of the project.
+func File(name, language string, f pipeline.File) Section {
+	return Section{Name: name, Format: language, Path: f.Path, Body: strings.TrimSuffix(f.Content, "\n")}
+}
+
 // Nonce is made of the data alone. It never occurs in the data.
 func Nonce(sections []Section) string {
 	for salt := 0; ; salt++ {

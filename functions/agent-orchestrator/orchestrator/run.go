@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -111,7 +110,7 @@ func (j *job) write(ctx context.Context, i int) error {
 		sections = append(sections, prompt.Section(s))
 	}
 	for _, need := range task.Needs {
-		sections = append(sections, prompt.Section{Name: "source", Format: j.Language, Path: need, Body: strings.TrimSuffix(j.files[j.index[need]].Content, "\n")})
+		sections = append(sections, prompt.File("source", j.Language, j.files[j.index[need]].File))
 	}
 	question := ask.Question{Template: j.Template.Prompt(), Sections: sections, Model: j.Model,
 		Labels: map[string]string{"workflow": j.WorkflowID, "stage": string(j.Stage), "path": task.Path}}

@@ -1,0 +1,102 @@
+// Package frdgeneration is stage 2: the functional requirements document, or the reason why there can be none.
+package frdgeneration
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"strings"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/analysis"
+	"github.com/quantumlayer-dev/quantumlayer/shared/ask"
+	"github.com/quantumlayer-dev/quantumlayer/shared/llmclient"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/prompt"
+	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
+	"github.com/quantumlayer-dev/quantumlayer/shared/services"
+)
+
+//go:embed prompts
+var files embed.FS
+
+var template = prompt.MustLoad(files, "prompts/frd.md")
+
+// New builds the function.
+func New(_ context.Context, environ runner.Environ) (*runner.Service, error) {
+	urls, err := runner.Config[services.URLs](environ)
+	if err != nil {
+		return nil, err
+	}
+	return runner.Stage(environ, pipeline.FRDGeneration, Stage{Model: llmclient.New(urls.Router), Parser: analysis.NewClient(urls.Parser)}.Handle)
+}
+
+// Parser reads an FRD; analysis.Client is one.
+type Parser interface {
+	Requirements(ctx context.Context, req analysis.RequirementsRequest) (pipeline.Requirements, error)
+}
+
+// Stage is the stage with what it calls.
+type Stage struct {
+	Model  ask.Model
+	Parser Parser
+}
+
+// Handle asks for the document until the parser can read it. A prompt that is no software, or has no meaning, is refused with the
+// model's reason: that is a result, not an error.
+func (s Stage) Handle(ctx context.Context, in pipeline.FRDGenerationIn) (pipeline.FRDGenerationOut, error) {
+	q := ask.Question{Template: template, Model: in.Request.Model, Labels: map[string]string{"stage": string(pipeline.FRDGeneration)}, Sections: []prompt.Section{
+		ask.Task(string(pipeline.FRDGeneration), in.Request, ""),
+		{Name: "prompt", Format: "text", Body: in.Request.Prompt},
+		{Name: "enhanced", Format: "markdown", Body: in.Enhanced.Prompt},
+	}}
+	var read pipeline.Requirements
+	markdown, refusal, open, answer, err := ask.File(ctx, s.Model, q, func(ctx context.Context, text string) (wrong []string, err error) {
+		if read, err = s.Parser.Requirements(ctx, analysis.RequirementsRequest{Markdown: text}); err != nil {
+			return nil, fmt.Errorf("reading the FRD: %w", err)
+		}
+		return findings(read), nil
+	})
+	out := pipeline.FRDGenerationOut{Trace: pipeline.Trace{Prompts: []pipeline.Prompt{template.Prompt()}, Usage: answer.Usage}}
+	switch {
+	case err != nil:
+		return out, err
+	case refusal != "":
+		out.Refusal = &pipeline.Refusal{Reason: refusal, Hint: "describe a program: what it does, for whom, and by which rules"}
+		return out, nil
+	case open != nil && len(read.Requirements) == 0:
+		return out, ask.NotAccepted(template, open)
+	}
+	out.Markdown, out.Unused = markdown, notCovered(markdown)
+	return out, nil
+}
+
+func findings(r pipeline.Requirements) []string {
+	var wrong []string
+	if len(r.Requirements) == 0 {
+		wrong = append(wrong, "it has no numbered requirement (- **FR-1** (must): …)")
+	}
+	for _, issue := range r.Issues {
+		if issue.Severity == analysis.SeverityError {
+			wrong = append(wrong, fmt.Sprintf("line %d: %s", issue.Line, issue.Message))
+		}
+	}
+	return wrong
+}
+
+// notCovered reads the bullets under the heading "Not covered".
+func notCovered(markdown string) []string {
+	var sentences []string
+	inside := false
+	for _, line := range strings.Split(markdown, "\n") {
+		line = strings.TrimSpace(line)
+		if title, heading := strings.CutPrefix(line, "## "); heading {
+			inside = strings.EqualFold(strings.TrimSpace(title), "Not covered")
+			continue
+		}
+		text, bullet := strings.CutPrefix(line, "- ")
+		if inside && bullet && !strings.EqualFold(strings.Trim(text, ". "), "none") {
+			sentences = append(sentences, text)
+		}
+	}
+	return sentences
+}
