@@ -1,0 +1,133 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/blob"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// migrationsTable keeps these migrations apart from those of other parts of the
+// platform in the same database.
+const migrationsTable = "quantum_drops_migrations"
+
+// Open connects to the database of a "postgres://…" URL and brings its tables up
+// to date; several processes may do so at the same time. The role needs the right
+// to create tables. Errors say what to do and never hold the password.
+func Open(ctx context.Context, databaseURL string, blobs blob.Store) (_ *Store, err error) {
+	config, err := parse(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("opening the drop store: %w", withoutSecret(err, config.ConnConfig.Password))
+	}
+	defer func() {
+		if err != nil {
+			pool.Close()
+		}
+	}()
+	if err := pool.Ping(ctx); err != nil {
+		return nil, unreachable(err, config.ConnConfig.Password, &config.ConnConfig.Config)
+	}
+	if err := migrate(ctx, pool); err != nil {
+		return nil, fmt.Errorf("opening the drop store on PostgreSQL at %s: %w", place(&config.ConnConfig.Config), err)
+	}
+	s := &Store{pool: pool, blobs: blobs}
+	return s, s.addMonths(ctx)
+}
+
+// parse reads a URL. What is wrong with it is said without quoting it: a URL that
+// does not parse may show the password in any part.
+func parse(databaseURL string) (*pgxpool.Config, error) {
+	const form = "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, with %-escapes for special characters in the password"
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("the database URL is malformed: %s", form)
+	}
+	config, err := pgxpool.ParseConfig(databaseURL)
+	if err != nil {
+		password, _ := u.User.Password()
+		if password == "" {
+			password = u.Query().Get("password")
+		}
+		return nil, fmt.Errorf("the database URL is malformed: %w: %s", withoutSecret(err, password), form)
+	}
+	return config, nil
+}
+
+// withoutSecret is an error whose text has the secret blotted out.
+func withoutSecret(err error, secret string) error {
+	if secret == "" {
+		return err
+	}
+	text := err.Error()
+	for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
+		text = strings.ReplaceAll(text, form, "xxxxx")
+	}
+	if text == err.Error() {
+		return err
+	}
+	return errors.New(text)
+}
+
+func place(c *pgconn.Config) string {
+	return fmt.Sprintf("%s, database %q, user %q", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.Database, c.User)
+}
+
+// unreachable says why the first connection failed and what can be done.
+func unreachable(err error, password string, c *pgconn.Config) error {
+	var refused *pgconn.PgError
+	advice := "check host and port in the database URL, and that the server runs"
+	if errors.As(err, &refused) {
+		advice = "the server is there but refuses"
+		switch refused.Code {
+		case "28P01", "28000": // invalid_password, invalid_authorization_specification
+			advice = "check user and password in the database URL"
+		case "3D000": // invalid_catalog_name
+			advice = fmt.Sprintf("create the database %q, or name another in the database URL", c.Database)
+		case "53300": // too_many_connections
+			advice = "raise max_connections of the server, or set pool_max_conns in the database URL"
+		}
+	}
+	return fmt.Errorf("cannot connect to PostgreSQL at %s: %s: %w", place(c), advice, withoutSecret(err, password))
+}
+
+func migrate(ctx context.Context, pool *pgxpool.Pool) (err error) {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("finding the migrations: %w", err)
+	}
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return fmt.Errorf("making the lock of the migrations: %w", err)
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	defer func() { err = errors.Join(err, db.Close()) }()
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, dir,
+		goose.WithTableName(migrationsTable), goose.WithSessionLocker(locker))
+	if err != nil {
+		return fmt.Errorf("reading the migrations: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("bringing the tables up to date: %w", err)
+	}
+	return nil
+}
