@@ -3,6 +3,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime/debug"
 	"strings"
 
@@ -18,7 +19,7 @@ func Config[T any](environ Environ) (T, error) {
 	switch {
 	case errors.As(err, &all):
 		for _, e := range all.Errors {
-			problems = append(problems, describe(e))
+			problems = append(problems, describe(e, reflect.TypeFor[T]()))
 		}
 	case err != nil:
 		problems = append(problems, err.Error())
@@ -35,7 +36,7 @@ func Config[T any](environ Environ) (T, error) {
 	return cfg, nil
 }
 
-func describe(err error) string {
+func describe(err error, config reflect.Type) string {
 	var missing env.VarIsNotSetError
 	var empty env.EmptyVarError
 	var parse env.ParseError
@@ -45,7 +46,11 @@ func describe(err error) string {
 	case errors.As(err, &empty):
 		return empty.Key + " is empty"
 	case errors.As(err, &parse):
-		return fmt.Sprintf("%s (%s) cannot be read: %v", parse.Name, parse.Type, parse.Err)
+		name := parse.Name
+		if field, ok := config.FieldByName(parse.Name); ok {
+			name, _, _ = strings.Cut(field.Tag.Get("env"), ",")
+		}
+		return fmt.Sprintf("%s is no %s: %v", name, parse.Type, parse.Err)
 	}
 	return err.Error()
 }

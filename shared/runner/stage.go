@@ -116,7 +116,7 @@ func (s *stageHandler[In, Out]) answer(ctx context.Context, in ce.Event) (*ce.Ev
 	out.SetSource("/functions/stages/" + string(s.stage))
 	out.SetSubject(in.Subject())
 	if len(raw) <= event.InlineLimit {
-		err = out.SetData(ce.ApplicationJSON, raw)
+		err = out.SetData(ce.ApplicationJSON, json.RawMessage(raw))
 	} else {
 		out.SetDataContentType(ce.ApplicationJSON)
 		var ref string
