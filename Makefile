@@ -1,0 +1,33 @@
+# The commands of a working day. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+GO ?= go
+
+.PHONY: help run test test-deps lint generate verify bench
+
+help: ## Show this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## Keep the platform running on 127.0.0.1:8080
+	$(GO) run ./cmd/ql up
+
+test: test-deps ## Install what the tests need, then run them all
+	$(GO) test ./...
+
+test-deps: ## Install the real servers that the tests talk to (PostgreSQL)
+	@scripts/test-deps
+
+lint: ## golangci-lint, pinned in tools/go.mod, with the import rules
+	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
+
+generate: ## Write again what is generated: docs/api
+	$(GO) run ./docs/api/generate
+
+verify: ## What is checked in is what would be generated, formatted and vetted
+	@test -z "$$(gofmt -l cmd docs functions shared test worker)" || { echo "run gofmt -w on:"; gofmt -l cmd docs functions shared test worker; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod tidy -diff
+	$(GO) run ./docs/api/generate -check
+
+bench: ## The benchmarks behind the README's figures
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench
