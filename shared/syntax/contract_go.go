@@ -117,7 +117,7 @@ func (c goComparer) types(want, have *ast.TypeSpec) string {
 			if typ, ok := found[m.name]; !ok {
 				return fmt.Sprintf("has no %s%s", m.name, strings.TrimPrefix(m.typ, "func"))
 			} else if typ != m.typ {
-				return fmt.Sprintf("has %s%s, not %s", m.name, strings.TrimPrefix(typ, "func"), strings.TrimPrefix(m.typ, "func"))
+				return fmt.Sprintf("has %s%s, not %s%s", m.name, strings.TrimPrefix(typ, "func"), m.name, strings.TrimPrefix(m.typ, "func"))
 			}
 		}
 		for _, m := range h.order(have.Methods) {

@@ -26,7 +26,9 @@ func syntaxErrors(t *Tree) []pipeline.Issue {
 			continue
 		}
 		line, column := n.Line, n.Column
-		if n.IsError() {
+		if open := unclosed(n); open != nil {
+			line, column = open.Line, open.Column
+		} else if n.IsError() {
 			line, column = firstToken(n)
 		}
 		issues = append(issues, pipeline.Issue{
@@ -54,8 +56,8 @@ func unreadable(n *Node) string {
 	if strings.HasPrefix(text, "```") {
 		return "syntax error: a Markdown fence is no code"
 	}
-	if open := unclosed(n); open != "" {
-		return fmt.Sprintf("syntax error: %s is not closed, near %s", open, quote(text))
+	if open := unclosed(n); open != nil {
+		return fmt.Sprintf("syntax error: %q is not closed, near %s", open.Kind, quote(OneLine(string(n.tree.Source[open.Start:n.End]))))
 	}
 	if p := n.Parent(); p != nil && p.Parent() != nil {
 		return fmt.Sprintf("syntax error: unexpected %s in this %s", quote(text), strings.ReplaceAll(p.Kind, "_", " "))
@@ -74,25 +76,25 @@ func quote(text string) string {
 
 var closing = map[string]string{"(": ")", "[": "]", "{": "}"}
 
-// unclosed is the innermost bracket that is opened directly inside the node and never closed there.
-func unclosed(n *Node) string {
-	var open []string
+// unclosed is the innermost bracket that is opened directly inside an unreadable node and never closed there, or nil.
+func unclosed(n *Node) *Node {
+	if !n.IsError() {
+		return nil
+	}
+	var open []*Node
 	for c := range n.Tokens() {
-		if c.Named {
-			continue
-		}
-		if _, ok := closing[c.Kind]; ok {
-			open = append(open, c.Kind)
-			continue
-		}
-		if len(open) > 0 && closing[open[len(open)-1]] == c.Kind {
+		switch {
+		case c.Named:
+		case closing[c.Kind] != "":
+			open = append(open, c)
+		case len(open) > 0 && closing[open[len(open)-1].Kind] == c.Kind:
 			open = open[:len(open)-1]
 		}
 	}
 	if len(open) == 0 {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("%q", open[len(open)-1])
+	return open[len(open)-1]
 }
 
 // describe names a node that the parser had to make up.

@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/printer"
 	"go/token"
+	"slices"
 	"strings"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/analysis"
@@ -83,7 +84,7 @@ func (d *declarations) goType(decl, spec *Node) {
 // goValue tells a constant or variable by its type or, without one, by its value, cut when it is long.
 func (d *declarations) goValue(spec *Node, kind analysis.Kind) {
 	names := spec.Fields("name")
-	values := spec.Child("value")
+	values := slices.Collect(spec.Child("value").Children())
 	for i, n := range names {
 		name := n.Text()
 		if !ast.IsExported(name) {
@@ -93,8 +94,8 @@ func (d *declarations) goValue(spec *Node, kind analysis.Kind) {
 		if typ := spec.Child("type"); typ != nil {
 			signature += " " + OneLine(typ.Text())
 		}
-		if value := values.At(i); value != nil && (kind == analysis.Const || spec.Child("type") == nil) {
-			signature += " = " + cut(OneLine(value.Text()), 80)
+		if i < len(values) && (kind == analysis.Const || spec.Child("type") == nil) {
+			signature += " = " + cut(OneLine(values[i].Text()), 80)
 		}
 		d.export(n, kind, "", name, signature)
 		shown := spec

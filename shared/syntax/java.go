@@ -29,12 +29,13 @@ func readJava(t *Tree, d *declarations) {
 			}
 			d.importing(n, path, alias)
 		default:
-			d.javaType(n, false)
+			d.javaType(n, "", false)
 		}
 	}
 }
 
-func (d *declarations) javaType(n *Node, implicit bool) {
+// javaType exports a type with its visible members. The members of an interface are visible without a word: implicit.
+func (d *declarations) javaType(n *Node, indent string, implicit bool) {
 	kind, ok := javaTypes[n.Kind]
 	if !ok || !implicit && !javaVisible(n) {
 		return
@@ -43,7 +44,7 @@ func (d *declarations) javaType(n *Node, implicit bool) {
 	body := n.Child("body")
 	signature := javaHeader(n, body)
 	d.export(n, kind, "", name, signature)
-	d.show(n, signature+" {")
+	d.show(n, indent+signature+" {")
 	members := slices.Collect(body.Children())
 	for _, m := range members {
 		if m.Is("enum_body_declarations") {
@@ -51,40 +52,37 @@ func (d *declarations) javaType(n *Node, implicit bool) {
 		}
 	}
 	inInterface := kind == analysis.Interface
-	var constants []string
+	inner := indent + "  "
 	for _, m := range members {
 		switch {
 		case m.Is("enum_constant"):
-			constants = append(constants, m.Child("name").Text())
+			d.outlines = append(d.outlines, outlined{text: inner + m.Child("name").Text() + ","})
 		case javaTypes[m.Kind] != "":
-			d.javaType(m, inInterface)
+			d.javaType(m, inner, inInterface)
 		case !inInterface && !javaVisible(m):
 		case m.Is("method_declaration", "constructor_declaration", "annotation_type_element_declaration"):
 			text := javaHeader(m, m.Child("body"))
 			d.export(m, analysis.Method, name, m.Child("name").Text(), text)
-			d.outlines = append(d.outlines, outlined{text: "  " + text + ";"})
+			d.outlines = append(d.outlines, outlined{text: inner + text + ";"})
 		case m.Is("field_declaration", "constant_declaration"):
-			d.javaField(m, name, inInterface)
+			d.javaField(m, inner, name, inInterface)
 		}
 	}
-	if len(constants) > 0 {
-		d.outlines = append(d.outlines, outlined{text: "  " + strings.Join(constants, ", ")})
-	}
-	d.outlines = append(d.outlines, outlined{text: "}"})
+	d.outlines = append(d.outlines, outlined{text: indent + "}"})
 }
 
-func (d *declarations) javaField(m *Node, owner string, inInterface bool) {
+func (d *declarations) javaField(m *Node, indent, owner string, inInterface bool) {
 	kind := analysis.Var
 	if modifiers := m.First("modifiers").Text(); inInterface || strings.Contains(modifiers, "static") && strings.Contains(modifiers, "final") {
 		kind = analysis.Const
 	}
 	for _, declarator := range m.Fields("declarator") {
-		text := header(m, declarator) + " " + OneLine(declarator.Child("name").Text())
+		text := header(m, m.Child("declarator")) + " " + OneLine(declarator.Child("name").Text())
 		if value := declarator.Child("value"); kind == analysis.Const && value != nil {
 			text += " = " + cut(OneLine(value.Text()), 80)
 		}
 		d.export(declarator, kind, owner, declarator.Child("name").Text(), text)
-		d.outlines = append(d.outlines, outlined{text: "  " + text + ";"})
+		d.outlines = append(d.outlines, outlined{text: indent + text + ";"})
 	}
 }
 

@@ -93,6 +93,10 @@ func (n *Node) Loop() *Node {
 		if p.Is(w.closures...) || p.IsFunction() {
 			return nil
 		}
+		if p.Is("for_clause") && runsOnce(c, p) { // Go keeps the head of a loop in a node of its own
+			p = p.Parent()
+			continue
+		}
 		if p.Is(w.loops...) && !runsOnce(c, p) {
 			return p
 		}

@@ -1,6 +1,7 @@
 package syntax
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -48,8 +49,9 @@ func docComment(n *Node) string {
 		if c.Is("attribute_item") {
 			continue
 		}
-		lines = append([]string{dedent(text, c.Column-1)}, lines...)
+		lines = append(lines, dedent(text, c.Column-1))
 	}
+	slices.Reverse(lines)
 	return strings.Join(lines, "\n")
 }
 

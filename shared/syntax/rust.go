@@ -70,7 +70,7 @@ func (d *declarations) rustItems(parent *Node) {
 			signature = header(n, body)
 			shown = signature + " {"
 		default:
-			signature = header(n, body)
+			signature = strings.TrimSuffix(header(n, body), ",")
 			shown = signature
 		}
 		d.export(n, kind, "", name, strings.TrimSuffix(signature, ";"))
@@ -93,7 +93,7 @@ func (d *declarations) rustMethods(n *Node, owner string, all bool) {
 			d.outlines = append(d.outlines, outlined{text: header(n, n.Child("body")) + " {"})
 			opened = true
 		}
-		signature := strings.TrimSuffix(header(m, m.Child("body")), ";")
+		signature := strings.TrimRight(header(m, m.Child("body")), ",;")
 		d.export(m, analysis.Method, owner, m.Child("name").Text(), signature)
 		d.outlines = append(d.outlines, outlined{text: "    " + signature + ";"})
 	}

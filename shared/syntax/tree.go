@@ -14,7 +14,7 @@ import (
 // holding the process.
 const (
 	MaxBytes = 1 << 20 // bytes of source
-	MaxNodes = 1 << 19 // nodes of the tree
+	MaxNodes = 1 << 18 // nodes of the tree
 	MaxDepth = 2000    // nodes between the root and a leaf
 )
 

@@ -18,7 +18,7 @@ var goWeakHash = map[string]string{"md5.New": "crypto/md5", "md5.Sum": "crypto/m
 var goWeakCipher = map[string]string{"des.NewCipher": "crypto/des", "des.NewTripleDESCipher": "crypto/des", "rc4.NewCipher": "crypto/rc4"}
 
 func weakHash(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		weak := ""
 		switch s.lang {
 		case syntax.Go:
@@ -54,7 +54,7 @@ func weakHash(s *source, report reporter) {
 }
 
 func weakCipher(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		weak := ""
 		switch s.lang {
 		case syntax.Go:
@@ -93,16 +93,16 @@ func weakRandom(s *source, report reporter) {
 	if s.test {
 		return
 	}
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if !s.isPredictable(c) {
 			continue
 		}
 		if name := syntax.FunctionName(c.node.Function()); secretName.MatchString(name) {
-			report(c.node, "%s can be predicted, and %s makes a secret of it", short(c.full), name)
+			report(c.node, "%s can be predicted, and %s makes a secret of it", c.shown(), name)
 			continue
 		}
 		if name := boundName(c.node); secretName.MatchString(name) {
-			report(c.node, "%s can be predicted, and %s is a secret", short(c.full), name)
+			report(c.node, "%s can be predicted, and %s is a secret", c.shown(), name)
 		}
 	}
 }
@@ -174,7 +174,7 @@ func tlsVerification(s *source, report reporter) {
 			}
 		}
 	}
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		off := false
 		switch s.lang {
 		case syntax.Python:

@@ -29,12 +29,12 @@ func pathTraversal(s *source, report reporter) {
 		return
 	}
 	cleaned := map[*syntax.Node]bool{}
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if cleaners.MatchString(c.full) {
 			cleaned[s.function(c.node)] = true
 		}
 	}
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if !pathCalls[s.lang].MatchString(c.full) || cleaned[s.function(c.node)] {
 			continue
 		}
@@ -55,7 +55,7 @@ var modeCalls = map[string]int{
 }
 
 func fileMode(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		position, ok := modeCalls[c.full]
 		if !ok || s.inTest(c.node) {
 			continue
@@ -82,7 +82,7 @@ func serverTimeouts(s *source, report reporter) {
 	if s.test || !s.imports("net/http") {
 		return
 	}
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		switch c.full {
 		case "http.ListenAndServe", "http.ListenAndServeTLS", "http.Serve", "http.ServeTLS":
 			report(c.node, "%s serves without time limits", c.full)
@@ -110,7 +110,7 @@ func serverTimeouts(s *source, report reporter) {
 }
 
 func debugServer(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if c.name == "run" && c.keyword("debug").Text() == "True" || c.name == "FastAPI" && c.keyword("debug").Text() == "True" {
 			report(c.node, "the server runs with its debugger on")
 		}

@@ -34,7 +34,7 @@ var (
 )
 
 func sqlInjection(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		position, ok := sqlCalls[s.lang][c.name]
 		if !ok {
 			continue
@@ -64,9 +64,9 @@ func commandInjection(s *source, report reporter) {
 	if s.test {
 		return
 	}
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if command := s.shellCommand(c); command != nil && s.dynamic(command) {
-			report(c.node, "%s runs a command line that holds a value from outside", short(c.full))
+			report(c.node, "%s runs a command line that holds a value from outside", c.shown())
 		}
 	}
 }
@@ -133,7 +133,7 @@ func (s *source) shellCommand(c call) *syntax.Node {
 }
 
 func evalPython(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if (c.full == "eval" || c.full == "exec") && !s.isConstant(c.arg(0)) {
 			report(c.node, "%s runs text as code", c.full)
 		}
@@ -141,7 +141,7 @@ func evalPython(s *source, report reporter) {
 }
 
 func evalScript(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		switch {
 		case c.full == "eval" || c.full == "Function" && c.node.Is("new_expression"):
 			if !s.isConstant(c.arg(0)) {
@@ -157,7 +157,7 @@ func rawHTMLGo(s *source, report reporter) {
 	if !s.imports("html/template") {
 		return
 	}
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		switch c.full {
 		case "template.HTML", "template.JS", "template.HTMLAttr", "template.URL":
 			if s.dynamic(c.arg(0)) {
@@ -179,7 +179,7 @@ func rawHTMLScript(s *source, report reporter) {
 			report(n, "dangerouslySetInnerHTML sets HTML that is not escaped")
 		}
 	}
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if (c.full == "document.write" || c.full == "document.writeln" || c.name == "insertAdjacentHTML") && len(c.args) > 0 &&
 			!s.isConstant(c.args[len(c.args)-1]) {
 			report(c.node, "%s writes a value that is not escaped", c.full)
@@ -188,7 +188,7 @@ func rawHTMLScript(s *source, report reporter) {
 }
 
 func deserializePython(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		switch c.full {
 		case "pickle.load", "pickle.loads", "cPickle.load", "cPickle.loads", "marshal.load", "marshal.loads", "shelve.open", "dill.load", "dill.loads", "jsonpickle.decode":
 			report(c.node, "%s runs code that its input may hold", c.full)
@@ -205,7 +205,7 @@ func deserializePython(s *source, report reporter) {
 }
 
 func deserializeJava(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if c.node.Is("object_creation_expression") && (c.full == "ObjectInputStream" || c.full == "XMLDecoder") {
 			report(c.node, "%s makes any object that its input names", c.full)
 		}

@@ -45,19 +45,19 @@ func Rules() []Rule { return slices.Concat(semanticRules, securityRules, perform
 
 // File applies the rules of the given checks to one file. The only error is the context's.
 func File(ctx context.Context, f *syntax.File, checks ...analysis.Check) ([]pipeline.Issue, error) {
-	s := newSource(f)
+	s := newSource(ctx, f)
 	var issues []pipeline.Issue
 	for _, rule := range Rules() {
 		find := rule.find[s.lang]
 		if find == nil || !slices.Contains(checks, rule.Check) {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("check %s: %w", f.Path, err)
-		}
 		find(s, func(n *syntax.Node, format string, args ...any) {
 			issues = append(issues, rule.issue(f.Path, n.Line, n.Column, fmt.Sprintf(format, args...)))
 		})
+		if err := ctx.Err(); err != nil {
+			return nil, fmt.Errorf("check %s: %w", f.Path, err)
+		}
 	}
 	return syntax.SortIssues(issues), nil
 }

@@ -24,12 +24,12 @@ var (
 
 // queryInLoop lets prepared statements pass: who prepares one means to run it many times.
 func queryInLoop(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if c.receiver == nil || !queries[s.lang].MatchString(c.name) || prepared.MatchString(c.receiver.Text()) || s.inTest(c.node) {
 			continue
 		}
 		if loop := c.node.Loop(); loop != nil {
-			report(c.node, "%s asks the database once a round of the loop on line %d", short(c.full), loop.Line)
+			report(c.node, "%s asks the database once a round of the loop on line %d", c.shown(), loop.Line)
 		}
 	}
 }
@@ -101,7 +101,7 @@ var compiles = map[syntax.Language]*regexp.Regexp{
 }
 
 func regexpInLoop(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if compiles[s.lang].MatchString(c.full) && !s.inTest(c.node) {
 			if loop := c.node.Loop(); loop != nil {
 				report(c.node, "the pattern is compiled once a round of the loop on line %d", loop.Line)
@@ -114,7 +114,7 @@ func regexpInFunction(s *source, report reporter) {
 	if s.test {
 		return
 	}
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		fn := c.node.Function()
 		name := fn.Child("name").Text()
 		if !compiles[s.lang].MatchString(c.full) || fn == nil || c.node.Loop() != nil || name == "init" || name == "main" ||
@@ -134,7 +134,7 @@ func deferInLoop(s *source, report reporter) {
 }
 
 func timerInLoop(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if loop := c.node.Loop(); loop != nil && (c.full == "time.After" || c.full == "time.Tick") && !s.test {
 			report(c.node, "%s makes a timer in each round of the loop on line %d", c.full, loop.Line)
 		}
@@ -147,7 +147,7 @@ func blockingScript(s *source, report reporter) {
 	if s.test {
 		return
 	}
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if !strings.HasSuffix(c.name, "Sync") || c.receiver == nil || c.name == "existsSync" {
 			continue
 		}
@@ -169,7 +169,7 @@ func isHandler(fn *syntax.Node) bool {
 }
 
 func blockingPython(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		fn := c.node.Function()
 		if fn.First("async") == nil || s.test {
 			continue

@@ -109,9 +109,10 @@ func measured(measure func(pipeline.FunctionMetrics) (value, limit int, what str
 // functionNodes gives the nodes that File.Functions measures, in the same order.
 func (s *source) functionNodes() []*syntax.Node {
 	var all []*syntax.Node
-	for fn := range s.functions() {
-		all = append(all, fn)
+	for n := range s.Tree.All() {
+		if n.IsFunction() {
+			all = append(all, n)
+		}
 	}
 	return all
 }
-

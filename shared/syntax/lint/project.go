@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/analysis"
@@ -30,9 +31,9 @@ func ProjectRules() []Rule {
 }
 
 // Project looks at all source files of a project together. goMod is the text of the go.mod at the root; without it
-// nothing is said of imports inside the module. All rules belong to the semantic check.
-func Project(files []*syntax.File, goMod string) []pipeline.Issue {
-	p := &project{}
+// nothing is said of imports inside the module. All rules belong to the semantic check. The only error is the context's.
+func Project(ctx context.Context, files []*syntax.File, goMod string) ([]pipeline.Issue, error) {
+	p := &project{ctx: ctx}
 	byLanguage := map[syntax.Language][]*syntax.File{}
 	for _, f := range files {
 		byLanguage[f.Tree.Language] = append(byLanguage[f.Tree.Language], f)
@@ -44,10 +45,16 @@ func Project(files []*syntax.File, goMod string) []pipeline.Issue {
 	p.checkScriptModules(scripts)
 	p.checkPythonModules(byLanguage[syntax.Python])
 	p.checkRustModules(byLanguage[syntax.Rust])
-	return syntax.SortIssues(p.issues)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("check the project: %w", err)
+	}
+	return syntax.SortIssues(p.issues), nil
 }
 
-type project struct{ issues []pipeline.Issue }
+type project struct {
+	ctx    context.Context // ends the pass: the loops over files and imports stop when it is done
+	issues []pipeline.Issue
+}
 
 func (p *project) report(r Rule, file string, line, column int, format string, args ...any) {
 	p.issues = append(p.issues, r.issue(file, line, column, fmt.Sprintf(format, args...)))

@@ -184,8 +184,8 @@ func (g *goProject) checkImports(pkg *goPackage, f *syntax.File) {
 	local := localNames(f)
 	imported := map[string]bool{}
 	for _, i := range f.Imports {
-		if i.Alias == "." {
-			return // its names look like the file's own
+		if g.ctx.Err() != nil || i.Alias == "." {
+			return // with a dot, its names look like the file's own
 		}
 		names := []string{i.Alias}
 		if i.Alias == "" {

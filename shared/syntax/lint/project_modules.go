@@ -17,6 +17,9 @@ func (p *project) checkScriptModules(files []*syntax.File) {
 	}
 	extensions := []string{".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mjs", ".cjs", ".mts", ".cts"}
 	for _, f := range files {
+		if p.ctx.Err() != nil {
+			return
+		}
 		for _, i := range f.Imports {
 			if !strings.HasPrefix(i.Path, "./") && !strings.HasPrefix(i.Path, "../") {
 				continue
@@ -66,6 +69,9 @@ func (p *project) checkPythonModules(files []*syntax.File) {
 		}
 	}
 	for _, f := range files {
+		if p.ctx.Err() != nil {
+			return
+		}
 		for _, i := range f.Imports {
 			module := i.Path
 			if strings.HasPrefix(module, ".") {

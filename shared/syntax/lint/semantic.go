@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"iter"
 	"regexp"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/analysis"
@@ -136,10 +137,10 @@ func short(text string) string {
 }
 
 // functions yields the functions with a name and their bodies.
-func (s *source) functions() func(yield func(fn, body *syntax.Node) bool) {
+func (s *source) functions() iter.Seq2[*syntax.Node, *syntax.Node] {
 	return func(yield func(fn, body *syntax.Node) bool) {
 		for n := range s.Tree.All() {
-			if n.IsFunction() && !yield(n, n.Child("body")) {
+			if n.IsFunction() && (s.ctx.Err() != nil || !yield(n, n.Child("body"))) {
 				return
 			}
 		}

@@ -67,14 +67,15 @@ var (
 // packageNames are the names that a package of this path is likely to have. Only its own source knows for sure.
 func packageNames(importPath string) []string {
 	last := path.Base(importPath)
+	whole := last
 	if goVersionSuffix.MatchString(last) && importPath != last {
 		last = path.Base(path.Dir(importPath))
 	}
 	last = goDotVersion.ReplaceAllString(last, "")
 	if plainName.MatchString(last) {
-		return []string{last}
+		return []string{last, whole} // k8s.io/api/core/v1 is called v1
 	}
-	names := []string{last, strings.ReplaceAll(last, "-", "_"), strings.ReplaceAll(last, "-", "")}
+	names := []string{last, whole, strings.ReplaceAll(last, "-", "_"), strings.ReplaceAll(last, "-", "")}
 	return append(names, strings.FieldsFunc(last, func(r rune) bool { return r == '-' || r == '.' || r == '_' })...)
 }
 
@@ -143,7 +144,7 @@ func ignoredResultGo(s *source, report reporter) {
 			blank = blank && l.Text() == "_"
 		}
 		if blank {
-			report(n, "all that %s returns is thrown away", short(c.full))
+			report(n, "all that %s returns is thrown away", c.shown())
 		}
 	}
 }
@@ -152,7 +153,7 @@ func panicGo(s *source, report reporter) {
 	if s.test || s.Package == "main" {
 		return
 	}
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if c.full != "panic" {
 			continue
 		}

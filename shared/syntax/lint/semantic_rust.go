@@ -7,7 +7,7 @@ import (
 )
 
 func stubRust(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		stub := c.full == "todo!" || c.full == "unimplemented!" || c.full == "panic!" && len(c.args) > 0 && notWritten.MatchString(c.args[0].Text())
 		if stub && !s.inTest(c.node) {
 			report(c.node, "%s is a stub: it runs into %s", syntax.FunctionName(c.node.Function()), c.full)
@@ -20,7 +20,7 @@ func stubRust(s *source, report reporter) {
 var cannotFail = regexp.MustCompile(`\.(lock|read|write)\(\)$|Regex::new\(r?#*"`)
 
 func unwrapRust(s *source, report reporter) {
-	for _, c := range s.calls {
+	for c := range s.calling() {
 		if c.name == "unwrap" && c.receiver != nil && !cannotFail.MatchString(compact(c.receiver.Text())) && !s.inTest(c.node) {
 			report(c.node, "unwrap panics when there is no value")
 		}

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"context"
 	"iter"
 	"strings"
 
@@ -12,13 +13,14 @@ type source struct {
 	*syntax.File
 	lang syntax.Language
 	test bool
+	ctx  context.Context // ends this pass: the iterators stop when it is done, so no rule outlives it by more than one node's work
 
 	calls  []call
 	scopes map[*syntax.Node]scope
 }
 
-func newSource(f *syntax.File) *source {
-	s := &source{File: f, lang: f.Tree.Language, scopes: map[*syntax.Node]scope{}}
+func newSource(ctx context.Context, f *syntax.File) *source {
+	s := &source{File: f, ctx: ctx, lang: f.Tree.Language, scopes: map[*syntax.Node]scope{}}
 	s.test = syntax.IsTest(s.lang, f.Path)
 	for n := range f.Tree.All() {
 		if c, ok := callAt(n); ok {
@@ -32,7 +34,18 @@ func newSource(f *syntax.File) *source {
 func (s *source) nodes(kinds ...string) iter.Seq[*syntax.Node] {
 	return func(yield func(*syntax.Node) bool) {
 		for n := range s.Tree.All() {
-			if n.Is(kinds...) && !yield(n) {
+			if n.Is(kinds...) && (s.ctx.Err() != nil || !yield(n)) {
+				return
+			}
+		}
+	}
+}
+
+// calling yields the file's calls.
+func (s *source) calling() iter.Seq[call] {
+	return func(yield func(call) bool) {
+		for _, c := range s.calls {
+			if s.ctx.Err() != nil || !yield(c) {
 				return
 			}
 		}
@@ -80,6 +93,14 @@ type call struct {
 	args     []*syntax.Node
 }
 
+// shown is the call as a message names it: a chain of calls by its last link alone.
+func (c call) shown() string {
+	if c.receiver.Find("call_expression", "call", "method_invocation") != nil {
+		return c.name
+	}
+	return short(c.full)
+}
+
 // arg is the i-th argument, counted from 0, or nil. Named arguments do not count.
 func (c call) arg(i int) *syntax.Node {
 	for _, a := range c.args {
@@ -106,6 +127,9 @@ func (c call) keyword(name string) *syntax.Node {
 
 func callAt(n *syntax.Node) (call, bool) {
 	c := call{node: n}
+	if n == nil {
+		return c, false
+	}
 	switch n.Kind {
 	case "call_expression", "call": // Go, JavaScript, TypeScript, Rust; Python
 		fn := n.Child("function")

@@ -47,12 +47,11 @@ func (s *source) scope(fn *syntax.Node) scope {
 			"augmented_assignment_expression", "compound_assignment_expr", "for_in_statement", "for_in_clause":
 			assign(n.Child("left"), n.Child("right"))
 		case "var_spec":
+			values := slices.Collect(n.Child("value").Children())
 			for i, name := range n.Fields("name") {
-				value := n.Child("value").At(i)
-				if value == nil {
-					value = n.Child("value").At(0)
+				if len(values) > 0 {
+					assign(name, values[min(i, len(values)-1)])
 				}
-				assign(name, value)
 			}
 		case "for_statement":
 			assign(n.Child("left"), n.Child("right"))
@@ -265,4 +264,6 @@ func isString(n *syntax.Node) bool {
 	return n.Is("string", "interpreted_string_literal", "raw_string_literal", "string_literal", "template_string")
 }
 
-func hasInterpolation(n *syntax.Node) bool { return n.Find("interpolation", "template_substitution") != nil }
+func hasInterpolation(n *syntax.Node) bool {
+	return n.Find("interpolation", "template_substitution") != nil
+}
