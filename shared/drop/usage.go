@@ -12,14 +12,14 @@ type Usage struct {
 	Provider string `json:"provider,omitempty"`
 	Model    string `json:"model,omitempty"`
 	// InputTokens counts every token sent, those in CachedTokens included.
-	InputTokens  int64 `json:"input_tokens"`
-	OutputTokens int64 `json:"output_tokens"`
+	InputTokens  int64 `json:"input_tokens" required:"false"`
+	OutputTokens int64 `json:"output_tokens" required:"false"`
 	// CachedTokens are the input tokens that the provider had in its cache.
-	CachedTokens int64 `json:"cached_tokens"`
+	CachedTokens int64 `json:"cached_tokens" required:"false"`
 	// CostMicros is the price in millionths of a US dollar; zero when unknown.
-	CostMicros int64 `json:"cost_micros"`
+	CostMicros int64 `json:"cost_micros" required:"false"`
 	// Calls to a model, repeated ones included.
-	Calls int64 `json:"calls"`
+	Calls int64 `json:"calls" required:"false"`
 }
 
 // Plus is the sum of two usages, with the union of their providers and models.

@@ -1,0 +1,126 @@
+// Package quantumdrops is the quantum-drops function: it keeps the artifacts of
+// every stage as drops and finds them again, over HTTP.
+package quantumdrops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/blob"
+	"github.com/quantumlayer-dev/quantumlayer/shared/blob/file"
+	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
+	"github.com/quantumlayer-dev/quantumlayer/shared/dropstore"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
+)
+
+// Limits of a request.
+const (
+	MaxBody  = 64 << 20 // bytes
+	MaxBatch = 256      // drops
+	// bodyTimeout is what a body of the largest size may take to arrive.
+	bodyTimeout = 2 * time.Minute
+)
+
+type config struct {
+	// Database is "sqlite:PATH" or "postgres://…".
+	Database string `env:"QL_DATABASE_URL,required,notEmpty"`
+	// Blobs is "file://DIR": where bodies go that are too large for a row.
+	Blobs string `env:"QL_BLOBS_URL,required,notEmpty"`
+}
+
+// New builds the function: it opens the stores that environ names.
+func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
+	cfg, err := runner.Config[config](environ)
+	if err != nil {
+		return nil, err
+	}
+	blobs, err := openBlobs(cfg.Blobs)
+	if err != nil {
+		return nil, fmt.Errorf("QL_BLOBS_URL: %w", err)
+	}
+	store, err := dropstore.Open(ctx, cfg.Database, blobs)
+	if err != nil {
+		return nil, fmt.Errorf("QL_DATABASE_URL: %w", err)
+	}
+	return &runner.Service{
+		Handler: Handler(store),
+		Ready: func(ctx context.Context) error {
+			return asFault(store.Ping(ctx))
+		},
+		Close: func(context.Context) error { return store.Close() },
+	}, nil
+}
+
+// openBlobs opens the store of a URL. What follows "file://" is the path as it is.
+func openBlobs(url string) (blob.Store, error) {
+	dir, isFile := strings.CutPrefix(url, "file://")
+	if !isFile || dir == "" {
+		return nil, errors.New("write file://DIR")
+	}
+	return file.Open(dir)
+}
+
+// Handler is the function's HTTP interface on a store.
+func Handler(store dropstore.Store) http.Handler {
+	fault.UseInHuma()
+	mux := http.NewServeMux()
+	cfg := huma.DefaultConfig("quantum-drops", "1")
+	cfg.Info.Description = "Stores the artifacts of every stage and finds them again."
+	// The hook links every answer to a schema by rewriting structs: drops write
+	// their JSON themselves and would lose it.
+	cfg.CreateHooks = nil
+	cfg.DocsPath = ""
+	api := humago.New(mux, cfg)
+	api.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[drop.Drop](), reflect.TypeFor[drop.Document]())
+	s := &service{store: store}
+	s.registerWrites(api)
+	s.registerReads(api)
+	return mux
+}
+
+type service struct{ store dropstore.Store }
+
+// asFault gives an error of the store the code that says whether a retry helps.
+func asFault(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	case errors.Is(err, drop.ErrInvalid):
+		return fault.Wrap(fault.Unprocessable, err, "the request breaks rules of drops").WithFields(fields("", err)...)
+	case errors.Is(err, drop.ErrNotFound):
+		return fault.Wrap(fault.NotFound, err, "there is no such drop")
+	case errors.Is(err, drop.ErrConflict), errors.Is(err, drop.ErrCorrupt):
+		return fault.Wrap(fault.Internal, err, "the stored drop is damaged").WithHint("the log of quantum-drops names it")
+	}
+	return fault.Wrap(fault.Unavailable, err, "the store of drops does not answer")
+}
+
+// fields lists the broken rules in an error, each at its place below location.
+func fields(location string, err error) []fault.Field {
+	var found []fault.Field
+	var field *drop.FieldError
+	switch e := err.(type) { //nolint:errorlint // it walks the tree itself
+	case *drop.FieldError:
+		return []fault.Field{{Location: location + e.Field, Message: e.Reason}}
+	case interface{ Unwrap() []error }:
+		for _, sub := range e.Unwrap() {
+			found = append(found, fields(location, sub)...)
+		}
+	default:
+		if errors.As(err, &field) {
+			return fields(location, errors.Unwrap(err))
+		}
+	}
+	return found
+}
