@@ -2,10 +2,10 @@
 package main
 
 import (
-	"github.com/quantumlayer-dev/quantumlayer/functions/stages/documentation/documentation"
+	"github.com/quantumlayer-dev/quantumlayer/functions/stages/documentation/readme"
 	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
 )
 
 func main() {
-	runner.Main(runner.Function{Name: "documentation", New: documentation.New})
+	runner.Main(runner.Function{Name: "documentation", New: readme.New})
 }

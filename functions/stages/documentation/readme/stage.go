@@ -1,5 +1,5 @@
-// Package documentation is stage 12: the README, written from requirements, contract and what the code really exports.
-package documentation
+// Package readme is stage 12, documentation (a name that the go tool keeps for itself): the README, written from requirements, contract and what the code really exports.
+package readme
 
 import (
 	"context"
