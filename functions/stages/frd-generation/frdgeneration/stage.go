@@ -32,7 +32,7 @@ func New(_ context.Context, environ runner.Environ) (*runner.Service, error) {
 
 // Parser reads an FRD; analysis.Client is one.
 type Parser interface {
-	Requirements(ctx context.Context, req analysis.RequirementsRequest) (pipeline.Requirements, error)
+	Requirements(ctx context.Context, markdown string) (pipeline.Requirements, error)
 }
 
 // Stage is the stage with what it calls.
@@ -51,7 +51,7 @@ func (s Stage) Handle(ctx context.Context, in pipeline.FRDGenerationIn) (pipelin
 	}}
 	var read pipeline.Requirements
 	markdown, refusal, open, answer, err := ask.File(ctx, s.Model, q, func(ctx context.Context, text string) (wrong []string, err error) {
-		if read, err = s.Parser.Requirements(ctx, analysis.RequirementsRequest{Markdown: text}); err != nil {
+		if read, err = s.Parser.Requirements(ctx, text); err != nil {
 			return nil, fmt.Errorf("reading the FRD: %w", err)
 		}
 		return findings(read), nil

@@ -21,7 +21,7 @@ func New(_ context.Context, environ runner.Environ) (*runner.Service, error) {
 
 // Parser reads an FRD; analysis.Client is one.
 type Parser interface {
-	Requirements(ctx context.Context, req analysis.RequirementsRequest) (pipeline.Requirements, error)
+	Requirements(ctx context.Context, markdown string) (pipeline.Requirements, error)
 }
 
 // Stage is the stage with what it calls.
@@ -29,6 +29,6 @@ type Stage struct{ Parser Parser }
 
 // Handle reads requirements, entities, endpoints and commands out of the FRD. Requirements keep the numbers they have there.
 func (s Stage) Handle(ctx context.Context, in pipeline.RequirementsParsingIn) (pipeline.RequirementsParsingOut, error) {
-	r, err := s.Parser.Requirements(ctx, analysis.RequirementsRequest{Markdown: in.Markdown})
+	r, err := s.Parser.Requirements(ctx, in.Markdown)
 	return pipeline.RequirementsParsingOut{Requirements: r}, err
 }
