@@ -1,0 +1,116 @@
+package metaprompt_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quantumlayer-dev/quantumlayer/functions/meta-prompt-engine/metaprompt"
+	"github.com/quantumlayer-dev/quantumlayer/functions/meta-prompt-engine/vectors"
+	"github.com/quantumlayer-dev/quantumlayer/shared/llm"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/prompt"
+)
+
+// model keeps what it was asked.
+type model struct{ last llm.Request }
+
+func (m *model) Generate(_ context.Context, req llm.Request) (llm.Response, error) {
+	m.last = req
+	return llm.Response{Text: `{"reasoning":"r","assumptions":["Data is kept in a file."],"edge_cases":[],"out_of_scope":["Users."]}`, FinishReason: llm.Stop, Model: "m"}, nil
+}
+
+func engine(t *testing.T) (*metaprompt.Engine, *model) {
+	index, err := vectors.Open("memory:", func(_ context.Context, text string) ([]float32, string, error) {
+		return vectors.EmbedLexical(text), vectors.Lexical, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &model{}
+	return &metaprompt.Engine{Model: m, Index: index}, m
+}
+
+func enhance(t *testing.T, e *metaprompt.Engine, text string) pipeline.PromptEnhancementOut {
+	out, err := e.Enhance(t.Context(), pipeline.PromptEnhancementIn{Request: pipeline.Request{Prompt: text, Language: "go"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+const lending = "A REST API for a lending library: members, books, loans."
+
+func TestTheUsersWordsStayAndGetCompany(t *testing.T) {
+	e, _ := engine(t)
+	out := enhance(t, e, lending)
+	want := lending + "\n\n## Assumptions\n\n- Data is kept in a file.\n\n## Out of scope\n\n- Users.\n"
+	if diff := cmp.Diff(want, out.Prompt); diff != "" {
+		t.Errorf("prompt (-want +got):\n%s", diff)
+	}
+	if out.Template.Name != "enhance" || out.Template.Version < 1 || out.Added != nil {
+		t.Errorf("template %+v, added %+v", out.Template, out.Added)
+	}
+}
+
+func TestASimilarEarlierPromptGoesInAndTheDropSaysSo(t *testing.T) {
+	e, m := engine(t)
+	enhance(t, e, lending)
+	enhance(t, e, "A spreadsheet formula evaluator")
+	out := enhance(t, e, "A REST API for a lending library of tools: members, tools, loans.")
+	if len(out.Added) != 1 {
+		t.Fatalf("added %+v, want the earlier library alone", out.Added)
+	}
+	a := out.Added[0]
+	if a.Collection != "prompts" || a.Vectors != "lexical" || a.Text != lending || a.Score < 0.5 || a.Score > 1 {
+		t.Errorf("added %+v", a)
+	}
+	sections, err := prompt.Parse(m.last.Messages[1].Content)
+	if err != nil || sections[2].Name != "sample" || sections[2].Body != lending {
+		t.Errorf("the model was asked with %+v, %v", sections, err)
+	}
+}
+
+func TestTheSamePromptAgainIsAskedTheSameWay(t *testing.T) {
+	e, m := engine(t)
+	enhance(t, e, lending)
+	first := m.last
+	enhance(t, e, lending)
+	if diff := cmp.Diff(first, m.last); diff != "" {
+		t.Errorf("the second request differs:\n%s", diff)
+	}
+}
+
+func TestCodeSamplesAreAddedOverHTTP(t *testing.T) {
+	e, _ := engine(t)
+	server := httptest.NewServer(e.Handler())
+	t.Cleanup(server.Close)
+	put := func(collection string) int {
+		body := fmt.Sprintf(`{"text":%q}`, lending+" package library")
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+"/v1/collections/"+collection+"/documents/run-1", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	if got := put("code_samples"); got != 204 {
+		t.Fatalf("status %d", got)
+	}
+	if got := put("secrets"); got != 422 {
+		t.Errorf("an unknown collection: status %d, want 422", got)
+	}
+	if out := enhance(t, e, lending); len(out.Added) != 1 || out.Added[0].Collection != "code_samples" || out.Added[0].ID != "run-1" {
+		t.Errorf("added %+v", out.Added)
+	}
+}
