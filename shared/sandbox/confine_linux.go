@@ -1,0 +1,190 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+
+	ll "github.com/landlock-lsm/go-landlock/landlock/syscall"
+	"golang.org/x/sys/unix"
+)
+
+// confine takes from the calling thread, and from all that it starts, what a
+// job must not have. Capabilities go before the filters, which need none.
+func confine(job Job) error {
+	if err := setLimits(job.Limits); err != nil {
+		return err
+	}
+	if err := dropCapabilities(); err != nil {
+		return err
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("forbidding new privileges: %w", err)
+	}
+	if err := restrictPaths(job); err != nil {
+		return fmt.Errorf("landlock: %w", err)
+	}
+	if err := filterSyscalls(); err != nil {
+		return fmt.Errorf("seccomp: %w", err)
+	}
+	return nil
+}
+
+// dataHeadroom, in bytes, is what a process may have beyond Limits.Memory until
+// the watch sees it: the limit holds for the first process too, which is as
+// large as the program that runs us.
+const dataHeadroom = 256 << 20
+
+// setLimits sets the limits of a process. There is none on the address space:
+// Go and Java reserve far more of it than they use.
+func setLimits(l Limits) error {
+	for _, r := range []struct {
+		name  string
+		which int
+		value uint64
+	}{
+		{"NOFILE", unix.RLIMIT_NOFILE, uint64(l.Files)},
+		{"FSIZE", unix.RLIMIT_FSIZE, uint64(l.FileSize)},
+		{"NPROC", unix.RLIMIT_NPROC, uint64(l.Processes)},
+		{"DATA", unix.RLIMIT_DATA, uint64(l.Memory) + dataHeadroom},
+		{"CORE", unix.RLIMIT_CORE, 0},
+		{"MSGQUEUE", unix.RLIMIT_MSGQUEUE, 0},
+		{"MEMLOCK", unix.RLIMIT_MEMLOCK, 64 << 10},
+	} {
+		var now unix.Rlimit
+		if err := unix.Getrlimit(r.which, &now); err != nil {
+			return fmt.Errorf("reading limit %s: %w", r.name, err)
+		}
+		v := min(r.value, now.Max) // only the host's root could raise it
+		if err := unix.Setrlimit(r.which, &unix.Rlimit{Cur: v, Max: v}); err != nil {
+			return fmt.Errorf("setting limit %s to %d: %w", r.name, v, err)
+		}
+	}
+	return nil
+}
+
+func dropCapabilities() error {
+	for c := uintptr(0); ; c++ {
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
+		if errors.Is(err, unix.EINVAL) { // past the last one that the kernel knows
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("dropping capability %d: %w", c, err)
+		}
+	}
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return fmt.Errorf("dropping ambient capabilities: %w", err)
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	if err := unix.Capset(&header, &none[0]); err != nil {
+		return fmt.Errorf("dropping capabilities: %w", err)
+	}
+	return nil
+}
+
+// Landlock's rights on files by the version that brought them.
+const (
+	landlockRead  = ll.AccessFSExecute | ll.AccessFSReadFile | ll.AccessFSReadDir
+	landlockWrite = ll.AccessFSWriteFile | ll.AccessFSRemoveDir | ll.AccessFSRemoveFile | ll.AccessFSMakeDir |
+		ll.AccessFSMakeReg | ll.AccessFSMakeSock | ll.AccessFSMakeFifo | ll.AccessFSMakeSym |
+		ll.AccessFSRefer | ll.AccessFSTruncate
+	// landlockOnFile are the rights that mean something on a file itself.
+	landlockOnFile = ll.AccessFSExecute | ll.AccessFSReadFile | ll.AccessFSWriteFile | ll.AccessFSTruncate
+)
+
+// landlockHandled is what version abi can restrict.
+func landlockHandled(abi int) ll.RulesetAttr {
+	var a ll.RulesetAttr
+	rights := uint64(ll.AccessFSMakeSym)<<1 - 1
+	for version, more := range map[int]uint64{
+		2: ll.AccessFSRefer, 3: ll.AccessFSTruncate, 5: ll.AccessFSIoctlDev, 9: ll.AccessFSResolveUnix,
+	} {
+		if abi >= version {
+			rights |= more
+		}
+	}
+	a.HandledAccessFS = rights
+	if abi >= 6 {
+		a.Scoped = ll.ScopeAbstractUnixSocket | ll.ScopeSignal
+	}
+	// Network rules are left out: the namespace has no way out, and tests may
+	// use its loopback as they like.
+	return a
+}
+
+// landlockABI is the kernel's version of Landlock, 0 when it has none.
+func landlockABI() (int, error) {
+	abi, err := ll.LandlockGetABIVersion()
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EOPNOTSUPP) {
+		return 0, nil
+	}
+	return abi, err
+}
+
+// restrictPaths says once more, to another part of the kernel, which paths the
+// job has. go-landlock's Restrict does so for all threads and needs /proc for
+// it in a cgo build; here one thread is enough and /proc may be missing, so
+// this uses its system calls.
+func restrictPaths(job Job) error {
+	abi, err := landlockABI()
+	if err != nil {
+		return err
+	}
+	if abi == 0 {
+		return nil // Detect's answer says so
+	}
+	attr := landlockHandled(abi)
+	ruleset, err := ll.LandlockCreateRuleset(&attr, 0)
+	if err != nil {
+		return fmt.Errorf("creating a ruleset: %w", err)
+	}
+	allow := func(path string, rights uint64) error {
+		return allowPath(ruleset, path, rights&attr.HandledAccessFS)
+	}
+	var errs []error
+	for _, p := range []string{"/etc", "/proc", "/dev"} {
+		errs = append(errs, allow(p, landlockRead))
+	}
+	for _, p := range []string{"/tmp", "/dev/shm"} {
+		errs = append(errs, allow(p, landlockRead|landlockWrite))
+	}
+	for _, p := range devices {
+		errs = append(errs, allow(p, ll.AccessFSReadFile|ll.AccessFSWriteFile|ll.AccessFSTruncate))
+	}
+	for _, m := range job.Mounts {
+		rights := uint64(landlockRead)
+		if m.Access != ReadOnly {
+			rights |= landlockWrite
+		}
+		errs = append(errs, allow(m.Target, rights))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if err := ll.LandlockRestrictSelf(ruleset, 0); err != nil {
+		return fmt.Errorf("restricting: %w", err)
+	}
+	return unix.Close(ruleset)
+}
+
+func allowPath(ruleset int, path string, rights uint64) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("opening %s: %w", path, err)
+	}
+	var st unix.Stat_t
+	err = unix.Fstat(fd, &st)
+	if err == nil {
+		if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+			rights &= landlockOnFile
+		}
+		err = ll.LandlockAddPathBeneathRule(ruleset, &ll.PathBeneathAttr{AllowedAccess: rights, ParentFd: fd}, 0)
+	}
+	if err := errors.Join(err, unix.Close(fd)); err != nil {
+		return fmt.Errorf("allowing %s: %w", path, err)
+	}
+	return nil
+}

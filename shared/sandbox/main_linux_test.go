@@ -1,0 +1,213 @@
+package sandbox
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// The test binary has other roles, given by environment variables: it is the
+// program in the sandbox that tries something, and the process that gives the
+// tests another place to run in.
+const (
+	tryVar   = "SANDBOX_TEST_TRY"   // name of an entry in tries
+	placeVar = "SANDBOX_TEST_PLACE" // masked: hide a part of /proc, then run the tests
+	userVar  = "SANDBOX_TEST_USER"  // run the tests as this user
+	succeed  = "SUCCEEDED"
+	refuse   = "REFUSED: "
+)
+
+func TestMain(m *testing.M) {
+	if name := os.Getenv(tryVar); name != "" {
+		try, ok := tries[name]
+		if !ok {
+			fmt.Println("no such try:", name)
+			os.Exit(2)
+		}
+		if err := try(); err != nil {
+			fmt.Println(refuse + err.Error())
+			os.Exit(1)
+		}
+		fmt.Println(succeed)
+		os.Exit(0)
+	}
+	if err := moveIntoPlace(); err != nil {
+		fmt.Fprintln(os.Stderr, "test set-up:", err)
+		os.Exit(2)
+	}
+	os.Exit(m.Run())
+}
+
+// moveIntoPlace does what the variables ask for and starts the binary again
+// without them.
+func moveIntoPlace() error {
+	place, user := os.Getenv(placeVar), os.Getenv(userVar)
+	if place == "" && user == "" {
+		return nil
+	}
+	if place == "masked" { // as container runtimes do
+		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			return err
+		}
+		if err := unix.Mount("/dev/null", "/proc/version", "", unix.MS_BIND, ""); err != nil {
+			return err
+		}
+	}
+	if user != "" {
+		var id int
+		if _, err := fmt.Sscan(user, &id); err != nil {
+			return err
+		}
+		if err := syscall.Setgroups(nil); err != nil {
+			return err
+		}
+		if err := syscall.Setgid(id); err != nil {
+			return err
+		}
+		if err := syscall.Setuid(id); err != nil {
+			return err
+		}
+	}
+	env := slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		return strings.HasPrefix(kv, placeVar+"=") || strings.HasPrefix(kv, userVar+"=")
+	})
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(self, os.Args, env)
+}
+
+// testBinary is where a job sees the test binary.
+const testBinary = "/try"
+
+// tryJob is a job that makes the test binary try something.
+func tryJob(t *testing.T, name string, env ...string) Job {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Job{
+		Mounts:   append(System(), Mount{Source: self, Target: testBinary}),
+		Env:      append([]string{"PATH=/usr/bin:/bin", "HOME=/tmp", tryVar + "=" + name}, env...),
+		Commands: []Command{{Argv: []string{testBinary}}},
+	}
+}
+
+func mustRun(t *testing.T, job Job) Result {
+	t.Helper()
+	r, err := Run(t.Context(), job)
+	if err != nil {
+		t.Fatalf("running a sandbox: %v", err)
+	}
+	return r
+}
+
+// mustBeRefused fails unless the try was made and did not succeed.
+func mustBeRefused(t *testing.T, r Result) {
+	t.Helper()
+	out := string(r.Commands[0].Output)
+	if !strings.HasPrefix(lastLine(out), refuse) {
+		t.Errorf("not refused: exit code %d, signal %d, killed %q, output:\n%s", r.Commands[0].ExitCode, r.Commands[0].Signal, r.Killed, out)
+	}
+}
+
+func mustSucceed(t *testing.T, r Result) {
+	t.Helper()
+	out := string(r.Commands[0].Output)
+	if !r.Commands[0].OK() || lastLine(out) != succeed {
+		t.Errorf("exit code %d, signal %d, killed %q, output:\n%s", r.Commands[0].ExitCode, r.Commands[0].Signal, r.Killed, out)
+	}
+}
+
+// tryOutside makes the same try without a sandbox and fails when that does not
+// succeed either: it would prove nothing.
+func tryOutside(t *testing.T, name string, env ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append([]string{"PATH=/usr/bin:/bin", tryVar + "=" + name}, env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("outside of a sandbox the try does not succeed either: %v\n%s", err, out)
+	}
+}
+
+func lastLine(s string) string {
+	s = strings.TrimRight(s, "\n")
+	return s[strings.LastIndexByte(s, '\n')+1:]
+}
+
+// publicDir is a temporary folder that every user may look into, unlike
+// t.TempDir's for the tests that root starts as somebody else.
+func publicDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "sandbox-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func writeFile(t *testing.T, path, content string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestElsewhere runs all other tests as an ordinary user, and where a part of
+// /proc is masked, as in a container, so that a sandbox has no /proc.
+func TestElsewhere(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can start tests as somebody else")
+	}
+	self, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary := filepath.Join(publicDir(t), "sandbox.test")
+	if err := os.WriteFile(binary, self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		name  string
+		flags uintptr
+		env   []string
+	}{
+		{"ordinary user", 0, []string{userVar + "=65534"}},
+		{"root, masked proc", unix.CLONE_NEWNS, []string{placeVar + "=masked"}},
+		{"ordinary user, masked proc", unix.CLONE_NEWNS, []string{placeVar + "=masked", userVar + "=65534"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), binary, "-test.skip=^(TestElsewhere|TestForeignArchitectureIsKilled)$", "-test.v")
+			cmd.Dir = "/tmp"
+			cmd.Env = append(os.Environ(), append(tc.env, "HOME=/nonexistent")...)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: tc.flags, Pdeathsig: syscall.SIGKILL}
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			if n := bytes.Count(out, []byte("--- PASS: Test")); n < 20 {
+				t.Errorf("only %d tests ran:\n%s", n, out)
+			}
+		})
+	}
+}

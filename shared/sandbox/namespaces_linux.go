@@ -1,0 +1,303 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+const selfExe = "/proc/self/exe"
+
+func describeNamespaces() string {
+	detail := "user, mount, pid, network, ipc and uts namespaces, seccomp"
+	abi, err := landlockABI()
+	if err != nil || abi == 0 {
+		return detail + "; the kernel has no Landlock"
+	}
+	return fmt.Sprintf("%s, Landlock ABI %d", detail, abi)
+}
+
+// runNamespaces runs a prepared job. The goroutine keeps its thread: the kernel
+// kills the sandbox when the thread that started it ends, which is how a
+// sandbox does not outlive a parent that is killed.
+func runNamespaces(ctx context.Context, job Job) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	s := &supervisor{job: job, started: time.Now()}
+	defer s.closeFiles()
+	if err := s.start(); err != nil {
+		return Result{}, fmt.Errorf("starting a sandbox: %w", err)
+	}
+	return s.wait(ctx)
+}
+
+// supervisor is the parent's side of one sandbox.
+type supervisor struct {
+	job     Job
+	cmd     *exec.Cmd
+	started time.Time
+
+	childs  []*os.File // the child's ends, closed once it has them
+	plan    *os.File
+	status  *os.File
+	outputs []*os.File
+	stderr  bytes.Buffer // what the first process itself says, if it crashes
+}
+
+// start starts the first process and tells it the plan.
+func (s *supervisor) start() error {
+	planR, planW, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	s.plan, s.childs = planW, append(s.childs, planR)
+	statusR, statusW, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	s.status, s.childs = statusR, append(s.childs, statusW)
+	for range s.job.Commands {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return err
+		}
+		s.outputs, s.childs = append(s.outputs, r), append(s.childs, w)
+	}
+
+	root := os.Geteuid() == 0
+	if root {
+		if err := s.openTrees(); err != nil {
+			return err
+		}
+	}
+	s.cmd = exec.Command(selfExe)
+	s.cmd.Args = []string{reexecName}
+	s.cmd.Env = []string{}
+	s.cmd.Dir = "/"
+	s.cmd.ExtraFiles = s.childs
+	s.cmd.Stderr = &limitedWriter{w: &s.stderr, left: 16 << 10}
+	s.cmd.SysProcAttr = attributes(root)
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	for _, f := range s.childs {
+		f.Close() // the child has its own
+	}
+	s.childs = nil
+	// While nobody waits for it, even a process that has ended must be seen.
+	if _, err := memoryBelow(s.cmd.Process.Pid); err != nil {
+		err = fmt.Errorf("its memory cannot be watched: %w", err)
+		return errors.Join(err, s.cmd.Process.Kill(), s.cmd.Wait())
+	}
+
+	err = json.NewEncoder(s.plan).Encode(plan{Job: s.job, TreesOpened: root})
+	if err = errors.Join(err, s.plan.Close()); err != nil {
+		err = fmt.Errorf("telling it the plan: %w", err)
+		return errors.Join(err, s.cmd.Process.Kill(), s.cmd.Wait())
+	}
+	return nil
+}
+
+// attributes of the first process. Its user in the namespace is not 0 and so
+// loses its capabilities when it starts our binary, but for the ambient ones:
+// for mounts, the loopback, dropping capabilities, limits, and killing; and
+// the overlay's copies of files keep their owner and mode.
+func attributes(root bool) *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID |
+			unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: insideID, HostID: os.Geteuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: insideID, HostID: os.Getegid(), Size: 1}},
+		AmbientCaps: []uintptr{
+			unix.CAP_SYS_ADMIN, unix.CAP_NET_ADMIN, unix.CAP_SETPCAP, unix.CAP_SYS_RESOURCE, unix.CAP_KILL,
+			unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_CHOWN,
+		},
+		Pdeathsig: syscall.SIGKILL,
+		Setsid:    true,
+	}
+	if root {
+		attr.UidMappings[0].HostID, attr.GidMappings[0].HostID = hostID, hostID
+		// Root's supplementary groups must go too, which only root may do.
+		attr.GidMappingsEnableSetgroups = true
+		attr.Credential = &syscall.Credential{Uid: insideID, Gid: insideID}
+	}
+	return attr
+}
+
+// openTrees opens the mounts as root, who may look into folders that the
+// sandbox's user may not, and lets the files in folders that can be changed
+// appear to be that user's. System files keep their owner, lest the job read
+// what only root may.
+func (s *supervisor) openTrees() error {
+	for _, m := range s.job.Mounts {
+		fd, err := openTree(m)
+		if err != nil {
+			return err
+		}
+		s.childs = append(s.childs, os.NewFile(uintptr(fd), m.Source))
+		if m.Access == ReadOnly {
+			continue
+		}
+		ns, err := ownerNamespace()
+		if err != nil {
+			return err
+		}
+		attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(ns.Fd())}
+		if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH, &attr); err != nil {
+			return fmt.Errorf("mount %s: changing the owner of its files: %w", m.Source, err)
+		}
+	}
+	return nil
+}
+
+func (s *supervisor) closeFiles() {
+	for _, f := range s.childs {
+		f.Close()
+	}
+	for _, f := range append(s.outputs, s.status) {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// outcome of the whole sandbox, as the reader of statuses and the watch fill it.
+type outcome struct {
+	ready    bool
+	failure  string
+	commands []CommandResult
+	last     int // the last command that started, -1 before the first
+}
+
+// wait watches the sandbox until it has ended.
+func (s *supervisor) wait(ctx context.Context) (Result, error) {
+	quit := make(chan struct{})
+	excess := make(chan struct{}, len(s.outputs))
+	left := newAllowance(s.job.Limits.Output)
+	outputs := make([]chan []byte, len(s.outputs))
+	for i, r := range s.outputs {
+		outputs[i] = make(chan []byte, 1)
+		go func() { outputs[i] <- readOutput(r, left, excess) }()
+	}
+	statuses := make(chan outcome, 1)
+	go func() { statuses <- readStatuses(s.status, len(s.job.Commands)) }()
+	memory := make(chan memoryReport, 1)
+	go func() { memory <- watchMemory(s.cmd.Process.Pid, s.job.Limits.Memory, quit) }()
+	ended := make(chan error, 1)
+	go func() { ended <- s.cmd.Wait() }()
+
+	timeout := time.NewTimer(s.job.Limits.Wall)
+	defer timeout.Stop()
+	var killed Killed
+	var broken, waitErr error
+	var mem memoryReport
+	done, gotMemory := ctx.Done(), false
+	kill := func() {
+		if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			broken = errors.Join(broken, fmt.Errorf("killing the sandbox: %w", err))
+		}
+	}
+	setKilled := func(k Killed) {
+		if killed == "" {
+			killed = k
+		}
+		kill()
+	}
+	for running := true; running; {
+		select {
+		case waitErr = <-ended:
+			running = false
+		case <-done:
+			done = nil
+			kill()
+		case <-timeout.C:
+			setKilled(KilledTimeout)
+		case <-excess:
+			setKilled(KilledOutput)
+		case mem = <-memory:
+			gotMemory = true
+			if mem.exceeded {
+				setKilled(KilledMemory)
+			}
+		}
+	}
+	close(quit)
+	if !gotMemory {
+		mem = <-memory
+	}
+	o := <-statuses
+	for i := range outputs {
+		o.commands[i].Output = append(<-outputs[i], o.commands[i].Output...)
+	}
+	result := Result{
+		Mode: Namespaces, Commands: o.commands, Killed: killed,
+		Wall: time.Since(s.started), PeakMemory: mem.peak,
+	}
+	switch {
+	case broken != nil:
+		return Result{}, broken
+	case ctx.Err() != nil && done == nil:
+		return Result{}, ctx.Err()
+	case o.failure != "":
+		return Result{}, errors.New(o.failure)
+	case mem.err != nil:
+		return Result{}, fmt.Errorf("watching the memory of a sandbox: %w", mem.err)
+	case killed == "" && waitErr != nil && o.last < 0:
+		return Result{}, fmt.Errorf("a sandbox ended early: %w: %s", waitErr, s.stderr.Bytes())
+	case killed == "" && waitErr != nil:
+		result.Killed = KilledItself
+	}
+	if result.Killed != "" && o.last >= 0 {
+		c := &result.Commands[o.last]
+		c.ExitCode = -1
+	}
+	return result, nil
+}
+
+// readStatuses reads what the first process tells until it is gone.
+func readStatuses(r io.Reader, commands int) outcome {
+	o := outcome{commands: make([]CommandResult, commands), last: -1}
+	dec := json.NewDecoder(r)
+	var began time.Time
+	for {
+		var st status
+		if err := dec.Decode(&st); err != nil {
+			// The pipe ended, maybe within a line if we were killed.
+			if o.last >= 0 && o.commands[o.last].Wall == 0 {
+				o.commands[o.last].Wall = time.Since(began)
+			}
+			return o
+		}
+		switch st.Event {
+		case eventReady:
+			o.ready = true
+		case eventFailed:
+			o.failure = st.Error
+		case eventStarted:
+			o.last, began = st.Command, time.Now()
+			o.commands[st.Command].Ran = true
+		case eventEnded:
+			c := &o.commands[st.Command]
+			c.ExitCode, c.Signal, c.Wall = st.Exit, st.Signal, st.Wall
+			if st.Error != "" {
+				c.Output = []byte(st.Error + "\n")
+			}
+		}
+	}
+}

@@ -1,0 +1,15 @@
+//go:build !linux || !(amd64 || arm64)
+
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+)
+
+func runNamespaces(context.Context, Job) (Result, error) {
+	return Result{}, fmt.Errorf("namespaces need Linux on amd64 or arm64, this is %s/%s", runtime.GOOS, runtime.GOARCH)
+}
+
+func describeNamespaces() string { return "" }

@@ -1,0 +1,56 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import "time"
+
+// reexecName is argv[0] of our own binary when it is to be the first process
+// of a sandbox, and holderName when it is only to keep a user namespace alive.
+const (
+	reexecName = "quantumlayer-sandbox"
+	holderName = "quantumlayer-sandbox-userns"
+)
+
+// Descriptors that the first process of a sandbox starts with. From firstFD on
+// come the output pipes, one for each command, and then the mounts' trees if
+// the parent opened them.
+const (
+	planFD   = 3 // a plan is read from here
+	statusFD = 4 // statuses are written here
+	firstFD  = 5
+)
+
+// plan is what the first process is told.
+type plan struct {
+	Job Job
+	// TreesOpened says that the parent has opened the mounts' trees, because it
+	// may look where the sandbox's user may not.
+	TreesOpened bool
+}
+
+// status is one line of what the first process tells.
+type status struct {
+	Event   event
+	Command int           `json:",omitempty"` // index, for started and ended
+	Exit    int           `json:",omitempty"`
+	Signal  int           `json:",omitempty"`
+	Wall    time.Duration `json:",omitempty"`
+	Error   string        `json:",omitempty"` // for failed; for ended when it did not start
+}
+
+type event string
+
+const (
+	eventReady   event = "ready"   // everything is set up and confined
+	eventStarted event = "started" // a command's turn has come
+	eventEnded   event = "ended"   // a command and all its processes are gone
+	eventFailed  event = "failed"  // the sandbox could not be set up
+)
+
+// The user that a job is inside, and the host user behind it when we are root.
+// The host's own root must not be behind it: the kernel spares uid 0 the limit
+// on processes and lets it write the host's settings in /proc/sys.
+const (
+	insideID = 1000
+	hostID   = 60513 // free on Debian and systemd alike
+)
