@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
 	"github.com/google/go-cmp/cmp"
 	"github.com/muesli/termenv"
@@ -142,21 +141,18 @@ func TestPlain(t *testing.T) {
 	golden(t, "plain.txt", out.String())
 }
 
-// screen gives a model that has seen the whole script.
-func screen(t *testing.T, width, height int) model {
+// drawn gives a picture of the run after the whole script.
+func drawn(t *testing.T, width, height int) picture {
 	t.Helper()
 	renderer := lipgloss.NewRenderer(&bytes.Buffer{})
 	renderer.SetColorProfile(termenv.Ascii)
-	var m tea.Model = newModel(renderer, "Ctrl-C stops", func() time.Time { return began.Add(90 * time.Second) })
-	var b Board
-	b.Set(fresh())
+	p := newPicture(renderer, "Ctrl-C stops")
+	p.board.Set(fresh())
 	for _, e := range script(t) {
-		b.Apply(e)
+		p.board.Apply(e)
 	}
-	for _, msg := range []tea.Msg{tea.WindowSizeMsg{Width: width, Height: height}, boardMsg(b.clone()), tickMsg(began)} {
-		m, _ = m.Update(msg)
-	}
-	return m.(model)
+	p.width, p.height, p.now = width, height, began.Add(90*time.Second)
+	return p
 }
 
 func TestScreen(t *testing.T) {
@@ -164,10 +160,9 @@ func TestScreen(t *testing.T) {
 	for name, size := range map[string][2]int{"screen.txt": {120, 40}, "screen_narrow.txt": {50, 40}, "screen_low.txt": {120, 10}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			view := screen(t, size[0], size[1]).View()
-			golden(t, name, view)
-			lines := strings.Split(view, "\n")
-			if len(lines) > size[1] {
+			lines := drawn(t, size[0], size[1]).lines()
+			golden(t, name, strings.Join(lines, "\n")+"\n")
+			if len(lines) >= size[1] {
 				t.Errorf("%d lines on a terminal of %d", len(lines), size[1])
 			}
 			for _, line := range lines {
@@ -181,25 +176,28 @@ func TestScreen(t *testing.T) {
 
 func TestScreenCloses(t *testing.T) {
 	t.Parallel()
-	closed, cmd := screen(t, 120, 10).Update(closeMsg{})
-	if cmd == nil || cmd() != tea.Quit() {
-		t.Error("closing does not end the program")
-	}
-	view := closed.View()
-	if strings.Contains(view, "Ctrl-C") {
-		t.Errorf("the footer stays:\n%s", view)
+	p := drawn(t, 120, 10)
+	p.closed = true
+	all := strings.Join(p.lines(), "\n")
+	if strings.Contains(all, "Ctrl-C") {
+		t.Errorf("the footer stays:\n%s", all)
 	}
 	// What stays on the screen for good is complete.
 	for _, stage := range pipeline.Stages() {
-		if !strings.Contains(view, string(stage)) {
+		if !strings.Contains(all, string(stage)) {
 			t.Errorf("%s is missing", stage)
 		}
 	}
 }
 
-func TestScreenProgram(t *testing.T) {
+// noTerminal takes what is drawn, and has no size.
+type noTerminal struct{ bytes.Buffer }
+
+func (*noTerminal) Fd() uintptr { return ^uintptr(0) }
+
+func TestScreenGivesTheTerminalBack(t *testing.T) {
 	t.Parallel()
-	var out bytes.Buffer
+	var out noTerminal
 	view := NewScreen(&out, "Ctrl-C stops")
 	var b Board
 	b.Set(fresh())
@@ -207,8 +205,20 @@ func TestScreenProgram(t *testing.T) {
 	if err := view.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), "run-1") {
-		t.Errorf("the run was not drawn: %q", out.String())
+	if s := out.String(); !strings.HasPrefix(s, hideCursor) || !strings.HasSuffix(s, ShowCursor) || !strings.Contains(s, "run-1") {
+		t.Errorf("drawn: %q", s)
+	}
+}
+
+func TestCanvasDrawsOver(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	c := canvas{w: &out}
+	c.draw([]string{"one", strings.Repeat("x", 25)}, 40)
+	c.draw([]string{"three"}, 10) // the terminal was made narrower: the x now take three lines
+	want := "one\x1b[K\r\n" + strings.Repeat("x", 25) + "\x1b[K\r\n\x1b[J" + "\r\x1b[4Athree\x1b[K\r\n\x1b[J"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -320,6 +330,7 @@ func TestFormat(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("disk full") }
+func (full) Fd() uintptr               { return ^uintptr(0) }
 
 func TestViewsReportWriteErrors(t *testing.T) {
 	t.Parallel()
@@ -330,6 +341,9 @@ func TestViewsReportWriteErrors(t *testing.T) {
 	lines.Event(workflow.Event{})
 	if plain.Close() == nil || lines.Close() == nil {
 		t.Error("a write error is swallowed")
+	}
+	if NewScreen(full{}, "").Close() == nil {
+		t.Error("the screen's write error is swallowed")
 	}
 	if Summary(full{}, Outcome{}) == nil {
 		t.Error("the summary's write error is swallowed")

@@ -1,14 +1,14 @@
 package live
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
+	"golang.org/x/term"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
@@ -19,53 +19,97 @@ const frame = 120 * time.Millisecond
 
 var spinner = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
 
-// Screen redraws a table of the stages on a terminal. It reads no keys, so Ctrl-C stays a signal for the process.
-type Screen struct {
-	program *tea.Program
-	done    chan error
+// Terminal is where a Screen draws; *os.File is one.
+type Terminal interface {
+	io.Writer
+	Fd() uintptr
 }
 
-// NewScreen starts to draw on w, which must be a terminal. Footer says what to press. NO_COLOR is honoured.
-func NewScreen(w io.Writer, footer string) *Screen {
-	program := tea.NewProgram(newModel(lipgloss.NewRenderer(w), footer, time.Now), tea.WithOutput(w), tea.WithInput(nil), tea.WithoutSignalHandler())
-	s := &Screen{program: program, done: make(chan error, 1)}
-	go func() {
-		_, err := program.Run()
-		s.done <- err
-	}()
+// Screen redraws a table of the stages on a terminal. It asks the terminal nothing and reads no keys, so Ctrl-C stays a signal
+// for the process, and a terminal that answers no questions is no trouble.
+type Screen struct {
+	terminal Terminal
+	canvas   canvas
+	mu       sync.Mutex
+	picture  picture
+	closing  chan struct{}
+	closed   chan struct{}
+}
+
+// NewScreen starts to draw. Footer says what to press. NO_COLOR is honoured.
+func NewScreen(terminal Terminal, footer string) *Screen {
+	s := &Screen{
+		terminal: terminal,
+		canvas:   canvas{w: terminal},
+		picture:  newPicture(lipgloss.NewRenderer(terminal), footer),
+		closing:  make(chan struct{}),
+		closed:   make(chan struct{}),
+	}
+	go s.loop()
 	return s
+}
+
+func (s *Screen) loop() {
+	defer close(s.closed)
+	ticker := time.NewTicker(frame)
+	defer ticker.Stop()
+	s.canvas.begin()
+	defer s.canvas.end()
+	for {
+		s.draw()
+		select {
+		case <-ticker.C:
+		case <-s.closing:
+			s.draw()
+			return
+		}
+	}
+}
+
+func (s *Screen) draw() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.picture.now = time.Now()
+	s.picture.frames++
+	width, height, err := term.GetSize(int(s.terminal.Fd()))
+	if err != nil {
+		width, height = 0, 0 // not known: the lines are drawn as long as they are
+	}
+	s.picture.width, s.picture.height = width, height
+	s.canvas.draw(s.picture.lines(), width)
 }
 
 // Event is part of View; Screen shows boards only.
 func (s *Screen) Event(workflow.Event) {}
 
-// Show draws the board.
-func (s *Screen) Show(b Board) { s.program.Send(boardMsg(b.clone())) }
+// Show is drawn with the next frame.
+func (s *Screen) Show(b Board) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.picture.board = b.clone()
+}
 
 // Close draws the last state without the footer and gives the terminal back.
 func (s *Screen) Close() error {
-	s.program.Send(closeMsg{})
-	if err := <-s.done; err != nil && !errors.Is(err, tea.ErrProgramKilled) {
-		return fmt.Errorf("drawing the run: %w", err)
+	s.mu.Lock()
+	s.picture.closed = true
+	s.mu.Unlock()
+	close(s.closing)
+	<-s.closed
+	if s.canvas.err != nil {
+		return fmt.Errorf("drawing the run: %w", s.canvas.err)
 	}
 	return nil
 }
 
-type (
-	boardMsg Board
-	tickMsg  time.Time
-	closeMsg struct{}
-)
-
-// model is the screen's state. Width and height of 0 mean that the terminal's size is not known.
-type model struct {
+// picture is what a Screen draws. Width and height of 0 mean that the terminal's size is not known.
+type picture struct {
 	board         Board
 	footer        string
 	width, height int
 	now           time.Time
 	frames        int
 	closed        bool
-	clock         func() time.Time
 	style         styles
 }
 
@@ -74,8 +118,8 @@ type styles struct {
 	bold, dim, good, bad, working lipgloss.Style
 }
 
-func newModel(r *lipgloss.Renderer, footer string, clock func() time.Time) model {
-	return model{footer: footer, clock: clock, now: clock(), style: styles{
+func newPicture(r *lipgloss.Renderer, footer string) picture {
+	return picture{footer: footer, style: styles{
 		render:  r,
 		bold:    r.NewStyle().Bold(true),
 		dim:     r.NewStyle().Faint(true),
@@ -85,53 +129,28 @@ func newModel(r *lipgloss.Renderer, footer string, clock func() time.Time) model
 	}}
 }
 
-func tick() tea.Cmd {
-	return tea.Tick(frame, func(t time.Time) tea.Msg { return tickMsg(t) })
-}
-
-// Init is part of tea.Model.
-func (m model) Init() tea.Cmd { return tick() }
-
-// Update is part of tea.Model.
-func (m model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	switch msg := msg.(type) {
-	case boardMsg:
-		m.board = Board(msg)
-	case tea.WindowSizeMsg:
-		m.width, m.height = msg.Width, msg.Height
-	case tickMsg:
-		m.now = m.clock()
-		m.frames++
-		return m, tick()
-	case closeMsg:
-		m.closed, m.now = true, m.clock()
-		return m, tea.Quit
-	}
-	return m, nil
-}
-
-// View is part of tea.Model.
-func (m model) View() string {
-	run := m.board.Run
+// lines gives the picture, no line wider than the terminal.
+func (p picture) lines() []string {
+	run := p.board.Run
 	if run.ID == "" {
-		return m.fit(m.style.dim.Render("starting…")) + "\n"
+		return []string{p.fit(p.style.dim.Render("starting…"))}
 	}
-	lines := append([]string{m.header(run), ""}, m.rows(run)...)
-	if !m.closed && m.footer != "" {
-		lines = append(lines, "", m.style.dim.Render(m.footer))
+	lines := append([]string{p.header(run), ""}, p.rows(run)...)
+	if !p.closed && p.footer != "" {
+		lines = append(lines, "", p.style.dim.Render(p.footer))
 	}
 	for i, line := range lines {
-		lines[i] = m.fit(line)
+		lines[i] = p.fit(line)
 	}
-	return strings.Join(lines, "\n") + "\n"
+	return lines
 }
 
-func (m model) header(run workflow.Run) string {
-	end := m.now
+func (p picture) header(run workflow.Run) string {
+	end := p.now
 	if run.EndedAt != nil {
 		end = *run.EndedAt
 	}
-	s := m.style.bold.Render("QuantumLayer") + "  run " + Clean(run.ID) + "  " + m.style.dim.Render(title(run))
+	s := p.style.bold.Render("QuantumLayer") + "  run " + Clean(run.ID) + "  " + p.style.dim.Render(title(run))
 	if !run.StartedAt.IsZero() {
 		s += "  " + Duration(end.Sub(run.StartedAt))
 	}
@@ -139,9 +158,9 @@ func (m model) header(run workflow.Run) string {
 }
 
 // rows gives a line a stage. On a terminal that is too low for all of them, those that ended well or wait are only counted.
-func (m model) rows(run workflow.Run) []string {
+func (p picture) rows(run workflow.Run) []string {
 	const around = 5 // header, footer, the empty lines, and the cursor's line
-	low := m.height > 0 && len(run.Stages)+around > m.height && !m.closed
+	low := p.height > 0 && len(run.Stages)+around > p.height && !p.closed
 	var lines []string
 	done, waiting := 0, 0
 	for _, row := range run.Stages {
@@ -151,36 +170,36 @@ func (m model) rows(run workflow.Run) []string {
 		case low && row.Status == workflow.Pending:
 			waiting++
 		default:
-			lines = append(lines, m.row(row))
+			lines = append(lines, p.row(row))
 		}
 	}
 	if low {
-		lines = append(lines, m.style.dim.Render(fmt.Sprintf("     %d done, %d waiting", done, waiting)))
+		lines = append(lines, p.style.dim.Render(fmt.Sprintf("     %d done, %d waiting", done, waiting)))
 	}
 	return lines
 }
 
-func (m model) row(row workflow.StageState) string {
+func (p picture) row(row workflow.StageState) string {
 	number := "  "
 	if row.Number > 0 {
 		number = fmt.Sprintf("%2d", row.Number)
 	}
 	name := fmt.Sprintf("%-*s", nameWidth, Clean(string(row.Stage)))
 	if row.Status == workflow.Pending {
-		return m.style.dim.Render("  " + number + " · " + Clean(string(row.Stage)))
+		return p.style.dim.Render("  " + number + " · " + Clean(string(row.Stage)))
 	}
 	took := ""
 	switch {
 	case row.StartedAt != nil && row.EndedAt != nil:
 		took = Duration(row.EndedAt.Sub(*row.StartedAt))
 	case row.StartedAt != nil && row.Status == workflow.Running:
-		took = Duration(m.now.Sub(*row.StartedAt))
+		took = Duration(p.now.Sub(*row.StartedAt))
 	}
 	used := ""
-	if n := tokens(m.board.usage(row)); n > 0 {
+	if n := tokens(p.board.usage(row)); n > 0 {
 		used = Number(n) + " tokens"
 	}
-	return strings.TrimRight(fmt.Sprintf("  %s %s %s %7s  %15s  %s", number, m.mark(row.Status), name, took, used, m.note(row)), " ")
+	return strings.TrimRight(fmt.Sprintf("  %s %s %s %7s  %15s  %s", number, p.mark(row.Status), name, took, used, p.note(row)), " ")
 }
 
 // nameWidth is the width of the longest name of a stage.
@@ -192,21 +211,21 @@ var nameWidth = func() int {
 	return widest
 }()
 
-func (m model) mark(s workflow.Status) string {
+func (p picture) mark(s workflow.Status) string {
 	switch s {
 	case workflow.Completed:
-		return m.style.good.Render("✓")
+		return p.style.good.Render("✓")
 	case workflow.CompletedWithFindings:
-		return m.style.bad.Render("!")
+		return p.style.bad.Render("!")
 	case workflow.Failed, workflow.Cancelled:
-		return m.style.bad.Render("✗")
+		return p.style.bad.Render("✗")
 	case workflow.Skipped:
-		return m.style.dim.Render("-")
+		return p.style.dim.Render("-")
 	}
-	return m.style.working.Render(spinner[m.frames%len(spinner)])
+	return p.style.working.Render(spinner[p.frames%len(spinner)])
 }
 
-func (m model) note(row workflow.StageState) string {
+func (p picture) note(row workflow.StageState) string {
 	var parts []string
 	if row.Round > 0 {
 		parts = append(parts, fmt.Sprintf("round %d", row.Round))
@@ -214,22 +233,22 @@ func (m model) note(row workflow.StageState) string {
 	if row.Reused {
 		parts = append(parts, "was done already")
 	}
-	if p, ok := m.board.Progress[row.Stage]; ok {
-		parts = append(parts, progressText(p))
+	if progress, ok := p.board.Progress[row.Stage]; ok {
+		parts = append(parts, progressText(progress))
 	} else if row.Detail != "" {
 		parts = append(parts, Clean(row.Detail))
 	}
 	note := strings.Join(parts, " · ")
 	if row.Status == workflow.Failed {
-		return m.style.bad.Render(note)
+		return p.style.bad.Render(note)
 	}
-	return m.style.dim.Render(note)
+	return p.style.dim.Render(note)
 }
 
 // fit cuts a line to the terminal's width: a wrapped line would make the screen count wrong.
-func (m model) fit(line string) string {
-	if m.width <= 0 || lipgloss.Width(line) <= m.width {
+func (p picture) fit(line string) string {
+	if p.width <= 0 || lipgloss.Width(line) <= p.width {
 		return line
 	}
-	return m.style.render.NewStyle().MaxWidth(m.width).Render(line)
+	return p.style.render.NewStyle().MaxWidth(p.width).Render(line)
 }
