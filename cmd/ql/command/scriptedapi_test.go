@@ -1,0 +1,279 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/live"
+	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
+	"github.com/quantumlayer-dev/quantumlayer/shared/event"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+)
+
+// scriptedAPI is no workflow-api: it speaks its routes on loopback and plays a scenario that is written down here, so that
+// the command line can be tested without a platform.
+type scriptedAPI struct {
+	scenario scenario
+	capsule  []byte
+	server   *httptest.Server
+
+	mu      sync.Mutex
+	keys    map[string]string // Idempotency-Key → ID
+	runs    map[string]*scriptedRun
+	order   []string
+	watched chan struct{} // closed when somebody has read the events to where they stall
+}
+
+// scriptedRun is one run: its events are the script's from the first to sent.
+type scriptedRun struct {
+	request   pipeline.Request
+	sent      int
+	cancelled bool
+	retried   int
+}
+
+// scenario says how every run of a scriptedAPI goes.
+type scenario struct {
+	end         workflow.Status // of the first attempt
+	stall       bool            // the events stop in the middle, and the run goes on for ever
+	breakAfter  int             // the connection for events breaks after so many; 0: never
+	wrongDigest bool            // the run says another SHA-256 than the capsule has
+}
+
+var scenarios = map[string]scenario{
+	"verified": {end: workflow.Completed},
+	"findings": {end: workflow.CompletedWithFindings},
+	"failed":   {end: workflow.Failed},
+	"stalled":  {end: workflow.Completed, stall: true},
+	"broken":   {end: workflow.Completed, breakAfter: 3},
+	"damaged":  {end: workflow.Completed, wrongDigest: true},
+}
+
+var scriptBegan = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func newScriptedAPI(s scenario, capsule []byte) *scriptedAPI {
+	api := &scriptedAPI{scenario: s, capsule: capsule, keys: map[string]string{}, runs: map[string]*scriptedRun{}, watched: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ready") })
+	mux.HandleFunc("POST /v1/workflows", api.start)
+	mux.HandleFunc("GET /v1/workflows", api.list)
+	mux.HandleFunc("GET /v1/workflows/{id}", api.known(func(w http.ResponseWriter, _ *http.Request, id string) { reply(w, 200, api.run(id)) }))
+	mux.HandleFunc("GET /v1/workflows/{id}/events", api.known(api.events))
+	mux.HandleFunc("GET /v1/workflows/{id}/drops", api.known(api.drops))
+	mux.HandleFunc("GET /v1/workflows/{id}/capsule", api.known(func(w http.ResponseWriter, _ *http.Request, _ string) {
+		w.Header().Set("Content-Type", "application/gzip")
+		_, _ = w.Write(api.capsule)
+	}))
+	mux.HandleFunc("POST /v1/workflows/{id}/retry", api.known(api.retry))
+	mux.HandleFunc("DELETE /v1/workflows/{id}", api.known(api.cancel))
+	api.server = httptest.NewServer(mux)
+	return api
+}
+
+func reply(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+func (api *scriptedAPI) known(next func(http.ResponseWriter, *http.Request, string)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		api.mu.Lock()
+		_, ok := api.runs[r.PathValue("id")]
+		api.mu.Unlock()
+		if !ok {
+			fault.Write(w, r, fault.New(fault.NotFound, "no workflow %s", r.PathValue("id")))
+			return
+		}
+		next(w, r, r.PathValue("id"))
+	}
+}
+
+func (api *scriptedAPI) start(w http.ResponseWriter, r *http.Request) {
+	var request pipeline.Request
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		fault.Write(w, r, fault.New(fault.Invalid, "%w", err))
+		return
+	}
+	if err := request.Normalise(); err != nil {
+		fault.Write(w, r, err)
+		return
+	}
+	api.mu.Lock()
+	key := r.Header.Get("Idempotency-Key")
+	id, ok := api.keys[key]
+	if !ok {
+		id = fmt.Sprintf("run-%d", len(api.order)+1)
+		api.keys[key], api.runs[id] = id, &scriptedRun{request: request}
+		api.order = append(api.order, id)
+	}
+	api.mu.Unlock()
+	reply(w, http.StatusAccepted, api.run(id))
+}
+
+func (api *scriptedAPI) list(w http.ResponseWriter, _ *http.Request) {
+	page := workflow.Page{Runs: []workflow.Run{}}
+	api.mu.Lock()
+	ids := slices.Clone(api.order)
+	api.mu.Unlock()
+	for _, id := range slices.Backward(ids) {
+		run := api.run(id)
+		run.Stages = nil
+		page.Runs = append(page.Runs, run)
+	}
+	reply(w, 200, page)
+}
+
+func (api *scriptedAPI) retry(w http.ResponseWriter, r *http.Request, id string) {
+	api.mu.Lock()
+	run := api.runs[id]
+	run.retried, run.cancelled, run.sent = run.retried+1, false, 0
+	api.mu.Unlock()
+	reply(w, http.StatusAccepted, api.run(id))
+}
+
+func (api *scriptedAPI) cancel(w http.ResponseWriter, r *http.Request, id string) {
+	if api.run(id).Status.Ended() {
+		fault.Write(w, r, fault.New(fault.Conflict, "workflow %s has ended", id))
+		return
+	}
+	api.mu.Lock()
+	api.runs[id].cancelled = true
+	api.mu.Unlock()
+	w.WriteHeader(http.StatusAccepted)
+}
+
+func (api *scriptedAPI) drops(w http.ResponseWriter, r *http.Request, id string) {
+	drops := []drop.Drop{}
+	for i, name := range []string{"", "main.go"} {
+		d := drop.Drop{ID: fmt.Sprintf("drop_%032d", i), WorkflowID: id, Stage: string(pipeline.CodeGeneration), Type: drop.TypeResult, Timestamp: scriptBegan, SHA256: drop.Digest(nil), Size: int64(1000 * (i + 1))}
+		if name != "" {
+			d.Type, d.Metadata = drop.TypeFile, map[string]string{drop.MetadataPath: name}
+		}
+		q := r.URL.Query()
+		if (q.Get("stage") == "" || q.Get("stage") == d.Stage) && (q.Get("type") == "" || q.Get("type") == string(d.Type)) {
+			drops = append(drops, d)
+		}
+	}
+	reply(w, 200, map[string]any{"drops": drops})
+}
+
+// script is the run's events: each stage starts and completes, a second after the other, and then the end.
+func (api *scriptedAPI) script(id string) []workflow.Event {
+	var events []workflow.Event
+	add := func(kind string, data any) {
+		raw, err := json.Marshal(data)
+		if err != nil {
+			panic(err)
+		}
+		events = append(events, workflow.Event{Sequence: uint64(len(events) + 1), Type: kind, WorkflowID: id, Time: scriptBegan, Data: raw})
+	}
+	for i, stage := range append(pipeline.Stages(), pipeline.VerificationStep, pipeline.PackagingStep) {
+		start, end := scriptBegan.Add(time.Duration(i)*time.Second), scriptBegan.Add(time.Duration(i+1)*time.Second)
+		state := workflow.StageState{Stage: stage, Number: stage.Number(), Status: workflow.Running, StartedAt: &start}
+		add(event.StageType(stage, event.Started), state)
+		if stage == pipeline.CodeGeneration {
+			add(event.StageType(stage, event.Progress), workflow.Progress{Stage: stage, Done: 1, Total: 1, Message: "wrote main.go"})
+		}
+		state.Status, state.EndedAt = workflow.Completed, &end
+		state.Usage = pipeline.Usage{Calls: 1, InputTokens: 1000, OutputTokens: 234}
+		add(event.StageType(stage, event.Completed), state)
+	}
+	kind := event.WorkflowCompleted
+	if api.scenario.end == workflow.Failed {
+		kind = event.WorkflowFailed
+	}
+	add(kind, map[string]string{})
+	return events
+}
+
+// events sends the script, or what of it comes after Last-Event-ID.
+func (api *scriptedAPI) events(w http.ResponseWriter, r *http.Request, id string) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	after, _ := strconv.Atoi(r.Header.Get("Last-Event-ID")) // none: from the first
+	script := api.script(id)
+	for i, e := range script[min(after, len(script)):] {
+		if api.scenario.breakAfter > 0 && i == api.scenario.breakAfter {
+			panic(http.ErrAbortHandler)
+		}
+		if api.scenario.stall && e.Sequence > 10 {
+			api.mu.Lock()
+			select {
+			case <-api.watched:
+			default:
+				close(api.watched)
+			}
+			api.mu.Unlock()
+			<-r.Context().Done()
+			return
+		}
+		api.mu.Lock()
+		api.runs[id].sent = int(e.Sequence)
+		api.mu.Unlock()
+		raw, err := json.Marshal(e)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Fprintf(w, "id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, e.Type, raw)
+		w.(http.Flusher).Flush()
+	}
+}
+
+// run puts together how the run stands after the events that were sent.
+func (api *scriptedAPI) run(id string) workflow.Run {
+	api.mu.Lock()
+	state := *api.runs[id]
+	api.mu.Unlock()
+	script := api.script(id)
+	run := workflow.Run{ID: id, Status: workflow.Running, Request: state.request, StartedAt: scriptBegan}
+	for _, stage := range append(pipeline.Stages(), pipeline.VerificationStep, pipeline.PackagingStep) {
+		run.Stages = append(run.Stages, workflow.StageState{Stage: stage, Number: stage.Number(), Status: workflow.Pending})
+	}
+	board := live.Board{Run: run}
+	for _, e := range script[:state.sent] {
+		board.Apply(e)
+	}
+	run = board.Run
+	end := scriptBegan.Add(14 * time.Second)
+	switch {
+	case state.cancelled:
+		run.Status, run.EndedAt = workflow.Cancelled, &end
+	case state.sent == len(script):
+		run.Status, run.EndedAt = api.scenario.end, &end
+		if state.retried > 0 {
+			run.Status = workflow.Completed
+		}
+		api.ended(&run)
+	}
+	return run
+}
+
+// ended fills in what a run has at its end.
+func (api *scriptedAPI) ended(run *workflow.Run) {
+	run.Usage = pipeline.Usage{Provider: "scripted", Model: "scripted-1", Calls: 14, InputTokens: 14000, OutputTokens: 3276}
+	run.NotChecked = []string{"what no test covers"}
+	if run.Status == workflow.Failed {
+		run.Problem = fault.New(fault.Refused, "the prompt describes no software").WithHint("say what the program should do").Problem()
+		return
+	}
+	run.Capsule = &workflow.Capsule{DropID: "drop_c", SHA256: drop.Digest(api.capsule), Size: int64(len(api.capsule)), Files: 2}
+	if api.scenario.wrongDigest {
+		run.Capsule.SHA256 = drop.Digest(nil)
+	}
+	run.Verification = &workflow.Verification{Verified: true, Mode: "namespaces", Build: "passed", Vet: "passed", Tests: "passed", Passed: 2}
+	if run.Status == workflow.CompletedWithFindings {
+		run.Verification = &workflow.Verification{Mode: "namespaces", Build: "passed", Vet: "passed", Tests: "failed", Passed: 1, Failed: 1, Rounds: 2, Reason: "1 of 2 tests fails"}
+		run.Findings = []string{"TestTwo: got 1, want 2"}
+	}
+}
+
+func scenarioNames() []string { return slices.Sorted(maps.Keys(scenarios)) }

@@ -1,0 +1,182 @@
+package command
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+)
+
+// target is where a run's project and capsule go.
+type target struct {
+	out     string // empty: a new folder here, named after the project
+	capsule string // empty: the capsule is not kept outside of the platform
+	force   bool
+}
+
+func (t *target) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&t.out, "out", "o", "", "`folder` for the project (default: a new one here, named after the project)")
+	flags.StringVar(&t.capsule, "capsule", "", "`file` for the capsule, a tar.gz that \"ql capsule verify\" checks")
+	flags.BoolVar(&t.force, "force", false, "write into a folder that is not empty: files of the project are written over, others stay")
+	_ = cmd.MarkFlagDirname("out") // fails for an unknown flag only
+}
+
+// flags repeats the target for a command line.
+func (t *target) flags() string {
+	s := ""
+	if t.out != "" {
+		s += " --out " + quote(t.out)
+	}
+	if t.capsule != "" {
+		s += " --capsule " + quote(t.capsule)
+	}
+	if t.force {
+		s += " --force"
+	}
+	return s
+}
+
+// check says before a run whether its result could be written, and makes the paths absolute.
+func (t *target) check() error {
+	if t.out != "" {
+		if err := t.checkOut(); err != nil {
+			return err
+		}
+	}
+	if t.capsule == "" {
+		return nil
+	}
+	path, err := filepath.Abs(t.capsule)
+	if err != nil {
+		return fault.New(fault.Invalid, "--capsule: %w", err)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fault.New(fault.Invalid, "--capsule: %s is a folder", t.capsule).WithHint("name a file, e.g. %s", filepath.Join(t.capsule, "project.tar.gz"))
+	case err == nil && !t.force:
+		return fault.New(fault.Invalid, "--capsule: %s exists", t.capsule).WithHint("name another file, or write over it with --force")
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fault.New(fault.Invalid, "--capsule: %w", err)
+	}
+	t.capsule = path
+	return writable("--capsule", filepath.Dir(path))
+}
+
+func (t *target) checkOut() error {
+	path, err := filepath.Abs(t.out)
+	if err != nil {
+		return fault.New(fault.Invalid, "--out: %w", err)
+	}
+	entries, err := os.ReadDir(path)
+	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		return fault.New(fault.Invalid, "--out: %s is a file, or lies under one; name a folder", t.out)
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return fault.New(fault.Invalid, "--out: %w", err)
+	case len(entries) > 0 && !t.force:
+		return fault.New(fault.Invalid, "--out: %s is not empty", t.out).
+			WithHint("name another folder, or use --force: it writes over files of the project and leaves others alone")
+	}
+	t.out = path
+	return writable("--out", path)
+}
+
+// writable asks the nearest folder of path that exists whether we may write there.
+func writable(flag, path string) error {
+	const writeAndSearch = 0o3
+	for {
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && path != filepath.Dir(path):
+			path = filepath.Dir(path)
+			continue
+		case err != nil:
+			return fault.New(fault.Invalid, "%s: %w", flag, err)
+		case !info.IsDir():
+			return fault.New(fault.Invalid, "%s: %s is no folder", flag, path)
+		}
+		if err := syscall.Access(path, writeAndSearch); err != nil {
+			return fault.New(fault.Invalid, "%s: %s cannot be written: %w", flag, path, err)
+		}
+		return nil
+	}
+}
+
+// written is what was put on disk, with absolute paths; empty: nothing.
+type written struct {
+	out, capsule string
+	files        int
+	test         string // command that runs the project's tests
+}
+
+// write downloads the capsule of a run that has one, verifies it, extracts the project and keeps the file when asked to.
+func (t *target) write(ctx context.Context, c *client.Client, run workflow.Run) (written, error) {
+	if run.Capsule == nil {
+		return written{}, nil
+	}
+	dir := os.TempDir()
+	if t.capsule != "" {
+		dir = filepath.Dir(t.capsule) // the same file system, so that the file can be renamed into place
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return written{}, fmt.Errorf("folder of the capsule: %w", err)
+		}
+	}
+	file, err := os.CreateTemp(dir, ".capsule-*")
+	if err != nil {
+		return written{}, fmt.Errorf("downloading the capsule: %w", err)
+	}
+	defer os.Remove(file.Name()) // when it was renamed, there is nothing to remove
+	defer file.Close()
+	if err := download(ctx, c, run, file); err != nil {
+		return written{}, err
+	}
+	w, err := t.extract(file)
+	if err != nil || t.capsule == "" {
+		return w, err
+	}
+	if err := errors.Join(file.Chmod(0o644), file.Sync(), os.Rename(file.Name(), t.capsule)); err != nil {
+		return w, fmt.Errorf("writing the capsule: %w", err)
+	}
+	w.capsule = t.capsule
+	return w, nil
+}
+
+func download(ctx context.Context, c *client.Client, run workflow.Run, file *os.File) error {
+	sum := sha256.New()
+	if err := c.Capsule(ctx, run.ID, io.MultiWriter(file, sum)); err != nil {
+		return err
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); got != run.Capsule.SHA256 {
+		return fmt.Errorf("the capsule was damaged on its way: its SHA-256 is %s, the run says %s", got, run.Capsule.SHA256)
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return fmt.Errorf("reading the capsule: %w", err)
+	}
+	return nil
+}
+
+// quote writes an argument as a shell reads it.
+func quote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:@%+=,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

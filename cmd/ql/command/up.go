@@ -1,0 +1,170 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/home"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/filelock"
+)
+
+// defaultAddress is where "ql up" listens: this machine only.
+const defaultAddress = "127.0.0.1:8080"
+
+func (a *app) up() *cobra.Command {
+	var (
+		address, data, log string
+		model              modelFlags
+	)
+	cmd := &cobra.Command{
+		Use:   "up",
+		Short: "Keep the platform running on this machine",
+		Long: `Up starts the whole platform in one process and runs it until Ctrl-C or SIGTERM. Runs that were under way when it
+stopped, also by a crash, go on when it starts again.
+
+Stores are chosen by one variable each; without them everything is kept in the data folder:
+  QL_DATABASE_URL   sqlite:PATH | postgres://USER:PASSWORD@HOST/DATABASE
+  QL_BLOBS_URL      file://DIR
+  QL_CACHE_URL      memory:
+  QL_VECTORS_URL    memory:
+  QL_EVENTS_URL     embedded: | nats://HOST:PORT
+  QL_TEMPORAL_URL   embedded: | temporal://HOST:PORT
+
+There are no accounts: whoever reaches the address can use the platform, so it listens on this machine only by default.`,
+		Example: `  ql up
+  ql up --addr 127.0.0.1:9090 --data ./data --log -
+  QL_DATABASE_URL=postgres://ql@localhost/ql ql up --llm-url http://127.0.0.1:11434/v1 --llm-model qwen3-coder`,
+		Args: args(cobra.NoArgs),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkAddress(address); err != nil {
+				return err
+			}
+			if a.server != "" {
+				return usage(cmd, errors.New("--server names a platform that runs already; up starts one"))
+			}
+			return a.serve(cmd.Context(), address, data, log, model)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&address, "addr", defaultAddress, "`HOST:PORT` to listen on; port 0 takes a free one")
+	flags.StringVar(&data, "data", "", "`folder` of the data (default: $QL_HOME, else quantumlayer in your data directory)")
+	flags.StringVar(&log, "log", "", "`file` for the log, JSON lines; - is standard error (default: logs/ql.log in the data folder)")
+	_ = cmd.MarkFlagDirname("data") // fails for an unknown flag only
+	model.register(cmd)
+	return cmd
+}
+
+func checkAddress(address string) error {
+	if _, port, err := net.SplitHostPort(address); err != nil || port == "" {
+		return fault.New(fault.Invalid, "--addr: %q is no HOST:PORT", address).WithHint("for example 127.0.0.1:8080")
+	}
+	return nil
+}
+
+// serve runs a platform until ctx ends, which is no error, or until it fails.
+func (a *app) serve(ctx context.Context, address, data, log string, model modelFlags) (err error) {
+	environ, err := a.environ(model)
+	if err != nil {
+		return err
+	}
+	h, err := a.homeFor(data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	file := os.Stderr
+	if log != "-" {
+		if file, err = logFile(h.Dir(), log); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+	}
+	logger := slog.New(slog.NewJSONHandler(file, nil))
+	platform, err := a.start(ctx, Setup{Dir: h.Dir(), Address: address, Environ: environ, Logger: logger})
+	if err != nil {
+		if context.Cause(ctx) == errInterrupted {
+			return nil
+		}
+		return startFailed(err, file.Name())
+	}
+	defer func() {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+		defer cancel()
+		err = errors.Join(err, platform.Close(stopping))
+	}()
+	if err := h.Announce(home.Holder{URL: platform.URL(), PID: os.Getpid(), Stays: true}); err != nil {
+		return err
+	}
+	if err := a.greet(platform.URL(), h.Dir(), file.Name(), environ); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		if a.json {
+			return nil
+		}
+		return a.print("Stopping. Runs under way go on when \"ql up\" starts again.\n")
+	case failure := <-platform.Failed():
+		return fault.New(fault.Unavailable, "the platform stopped: %w", failure).WithHint("the log has more: %s", file.Name())
+	}
+}
+
+// homeFor takes the data folder, and says who has it when somebody else does.
+func (a *app) homeFor(data string) (*home.Home, error) {
+	dir, err := filepath.Abs(data)
+	if data == "" {
+		dir, err = home.Dir(a.getenv)
+	}
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "%w", err)
+	}
+	h, err := a.takeHome(dir)
+	var held *filelock.HeldError
+	if !errors.As(err, &held) {
+		return h, err
+	}
+	hint := "stop it, or take another folder: --data DIR"
+	if holder, found, _ := home.Find(dir); found { // whatever is wrong with the address, the folder is in use
+		hint = "its platform is at " + holder.URL + "; use that one, stop it, or take another folder: --data DIR"
+	}
+	return nil, fault.New(fault.Invalid, "%w", held).WithHint("%s", hint)
+}
+
+func logFile(dir, log string) (*os.File, error) {
+	if log == "" {
+		return openLog(dir)
+	}
+	file, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "--log: %w", err)
+	}
+	return file, nil
+}
+
+// greet says where the platform is and what to do with it.
+func (a *app) greet(url, dir, log string, environ map[string]string) error {
+	if a.json {
+		return a.encode(map[string]string{"url": url, "data": dir, "log": log})
+	}
+	model := "blueprint, built in; --llm-url asks another"
+	if server := environ["QL_LLM_URL"]; server != "" {
+		model = environ["QL_LLM_MODEL"] + " at " + server
+	}
+	return a.print(`QuantumLayer is up at %s
+
+  Data   %s
+  Log    %s
+  Model  %s
+  API    %s/openapi.json
+
+  Try    ql generate "A REST API for a lending library: members, books, loans."
+  Stop   Ctrl-C; runs under way go on when "ql up" starts again
+`, url, dir, log, model, url)
+}
