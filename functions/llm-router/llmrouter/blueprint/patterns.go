@@ -1,0 +1,206 @@
+package blueprint
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// pattern reads one kind of clause. It must match the whole clause, and read must understand every part of it.
+type pattern struct {
+	headOnly bool
+	re       *regexp.Regexp
+	read     func(x *reader, m []string) ([]fact, bool)
+}
+
+func re(expr string) *regexp.Regexp { return regexp.MustCompile(`^` + expr + `$`) }
+
+const (
+	mustNot  = `(?:must not|cannot|can not|can't|may not|should not|must never|can never|never|do not|does not)`
+	mustBe   = `(?:must be|has to be|have to be|should be|is|are|can be|may be)`
+	atMost   = `(?:at most|no more than|not more than|up to|a maximum of|max(?:imum)?)`
+	nouns    = `(.+?)`
+	period   = ` (?:a|per|each|every) (day|week|month)`
+	duration = numberRE + ` (minute|hour|day|week)s?`
+)
+
+// structure says what things there are, with which fields and relations. It is read first, so that rules know them.
+var structure = []pattern{
+	{headOnly: true, re: re(`(.+)`), read: (*reader).thingList},
+	{re: re(nouns + `(?: with|:) (.+)`), read: func(x *reader, m []string) ([]fact, bool) { return x.describe(m[1], m[2], true) }},
+	{re: re(nouns + ` \((.+)\)`), read: func(x *reader, m []string) ([]fact, bool) { return x.describe(m[1], m[2], true) }},
+	{re: re(nouns + ` (?:has|have|contains?|includes?|consists? of|is described by|stores?|keeps?|with)(?: the)?(?: following)?(?: fields?:?)? (.+)`), read: func(x *reader, m []string) ([]fact, bool) {
+		return x.describe(m[1], m[2], false)
+	}},
+	{re: re(nouns + ` (?:belongs? to|is part of|is in|refers? to|references?|links?|connects?|is (?:written|made|created|owned|taught|led|placed|published) by|is (?:assigned|linked|attached|related) to|is for|is between) (.+)`), read: (*reader).belongsTo},
+	{re: re(nouns + ` (?:has|have|contains?|owns?|holds?|can have|may have|consists? of|teaches|writes|keeps) (?:(?:many|several|multiple|any number of|one or more|zero or more|a list of|its) )?(.+)`), read: func(x *reader, m []string) ([]fact, bool) {
+		facts, ok := x.belongsTo([]string{"", m[2], m[1]})
+		if !ok && x.isSubject(m[1]) && x.allThings(m[2]) {
+			return nil, true // the library has books: the things are known
+		}
+		return facts, ok
+	}},
+	{re: re(nouns + ` ` + mustBe + `(?: either| one of)?:? (.+)`), read: (*reader).values},
+}
+
+// thingList reads a list of things: members, books and loans.
+func (x *reader) thingList(m []string) ([]fact, bool) {
+	var facts []fact
+	for _, item := range comma.Split(m[1], -1) {
+		word, ok := x.newThing(item)
+		if !ok {
+			return nil, false
+		}
+		facts = append(facts, fact{kind: "+thing", e: word})
+	}
+	return facts, true
+}
+
+func (x *reader) allThings(list string) bool {
+	return !slices.ContainsFunc(comma.Split(list, -1), func(s string) bool { return x.thing(s) == "" })
+}
+
+// thing gives the known thing that words name, in singular, or "".
+func (x *reader) thing(words string) string {
+	words = trimArticle(words)
+	for _, e := range x.p.Entities {
+		if words == e.Word || words == plural(e.Word) {
+			return e.Word
+		}
+	}
+	return ""
+}
+
+// newThing gives the singular of words that can name a thing: a plural, or a word that is well known.
+func (x *reader) newThing(words string) (string, bool) {
+	words = trimArticle(words)
+	if word := x.thing(words); word != "" {
+		return word, true
+	}
+	if !nounPhrase(words) || strings.Contains(words, "-") || x.isSubject(words) && wellKnown[words] == "" {
+		return "", false
+	}
+	word, isPlural := singular(words)
+	if _, known := wellKnown[word]; !isPlural && !known {
+		return "", false
+	}
+	return word, true
+}
+
+// isSubject says whether words name the project as a whole.
+func (x *reader) isSubject(words string) bool {
+	words = trimArticle(words)
+	_, last := cutLast(x.subject)
+	return words != "" && (words == x.subject || words == last || slices.Contains(strings.Fields("system app application tool store service api library collection list it there"), words))
+}
+
+// describe reads the fields of a thing. New things may come up where the prompt lists things.
+func (x *reader) describe(words, list string, listing bool) ([]fact, bool) {
+	word := x.thing(words)
+	if word == "" {
+		var ok bool
+		if word, ok = x.newThing(words); !ok {
+			return nil, false
+		}
+		if _, known := wellKnown[word]; !known && !listing {
+			return nil, false
+		}
+	}
+	facts, ok := fieldList(word, list)
+	return append([]fact{{kind: "+thing", e: word}}, facts...), ok
+}
+
+// belongsTo reads which things a thing names. The ones that it names must be known, or well known.
+func (x *reader) belongsTo(m []string) ([]fact, bool) {
+	var facts []fact
+	for _, child := range comma.Split(m[1], -1) {
+		e, ok := x.related(child)
+		for _, parent := range comma.Split(strings.TrimPrefix(m[2], "exactly "), -1) {
+			to, known := x.related(parent)
+			if !ok || !known || e == to {
+				return nil, false
+			}
+			facts = append(facts, fact{kind: "+thing", e: e}, fact{kind: "+thing", e: to}, fact{kind: "belongs", e: e, to: to})
+		}
+	}
+	return facts, true
+}
+
+func (x *reader) related(words string) (string, bool) {
+	if word := x.thing(words); word != "" {
+		return word, true
+	}
+	word, ok := x.newThing(words)
+	_, known := wellKnown[word]
+	return word, ok && known
+}
+
+// target is a field of a thing.
+type target struct{ e, f string }
+
+var (
+	ofThing = re(`(.+?) (?:of|for) (?:an? |the |each |every |all )?(.+)`)
+	thingS  = re(`(.+?)(?:'s|s') (.+)`)
+)
+
+// fields finds the fields that words name: the title of a book, a book's title, book titles, titles. Without a thing they are
+// the fields of that name of all things. word is the field's name in words and e its thing, where one is named.
+func (x *reader) fields(words string) (found []target, e, word string) {
+	words = trimArticle(words)
+	if m := ofThing.FindStringSubmatch(words); m != nil && x.thing(m[2]) != "" {
+		e, word = x.thing(m[2]), m[1]
+	} else if m := thingS.FindStringSubmatch(words); m != nil && x.thing(m[1]) != "" {
+		e, word = x.thing(m[1]), m[2]
+	} else {
+		word = words
+		parts := strings.Fields(words)
+		for n := 1; n < len(parts); n++ {
+			if thing := x.thing(strings.Join(parts[:n], " ")); thing != "" {
+				e, word = thing, strings.Join(parts[n:], " ")
+				word = strings.TrimPrefix(word, "'s ")
+			}
+		}
+	}
+	one, _ := singular(word)
+	for _, ent := range x.p.Entities {
+		if e != "" && ent.Word != e {
+			continue
+		}
+		for _, f := range ent.Fields {
+			bare := strings.TrimSuffix(strings.TrimSuffix(f.Name, "_cents"), "_seconds")
+			if slices.Contains([]string{snake(word), snake(one)}, bare) || f.Name == snake(word) {
+				found = append(found, target{ent.Word, f.Name})
+			}
+		}
+	}
+	return found, e, word
+}
+
+var choiceWords = strings.Fields("status state priority category type kind genre severity level colour color size role")
+
+// values reads which values a field may have: the status of a ticket is open, in progress or closed.
+func (x *reader) values(m []string) ([]fact, bool) {
+	if !strings.Contains(m[2], ",") && !strings.Contains(m[2], " or ") {
+		return nil, false
+	}
+	found, e, word := x.fields(m[1])
+	if len(found) == 0 {
+		if e == "" && len(x.p.Entities) == 1 {
+			e = x.p.Entities[0].Word
+		}
+		if _, last := cutLast(word); e == "" || !slices.Contains(choiceWords, last) {
+			return nil, false
+		}
+		found = []target{{e, snake(word)}}
+	}
+	var facts []fact
+	for _, t := range found {
+		typ := text
+		more, ok := qualify(t.e, t.f, &typ, m[2])
+		if !ok || len(more) != 1 || more[0].kind != "oneof" {
+			return nil, false
+		}
+		facts = append(facts, fact{kind: "+implied", e: t.e, f: t.f, unit: text}, more[0])
+	}
+	return facts, true
+}

@@ -1,0 +1,364 @@
+package blueprint
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// reader turns a prompt into a project. It reads clause by clause, and a clause counts as used only if a pattern matches the
+// whole of it; what is left over is named, never guessed.
+type reader struct {
+	p           *project
+	subject     string          // what the project is called in the prompt: lending library
+	described   map[string]bool // things whose fields the prompt names
+	assumptions []string
+	unused      []string
+	used        int
+}
+
+// refusal says why a prompt is not for us.
+type refusal struct{ reason string }
+
+func (r *refusal) Error() string { return r.reason }
+
+const knows = "blueprint-1 writes three kinds of Go projects: a REST API, a command-line tool or a library that keeps things with fields, " +
+	"relations and rules, e.g. \"A REST API for a lending library: members, books, loans. A member borrows at most five books.\" " +
+	"For anything else use a model: --llm-url URL --llm-model NAME"
+
+// readPrompt reads a prompt; kind is the type that was asked for, or auto.
+func readPrompt(promptText, kind string) (*reader, error) {
+	x := &reader{p: &project{}, described: map[string]bool{}}
+	clauses := sentences(promptText)
+	at := slices.IndexFunc(clauses, func(c clause) bool { return x.head(c.low, kind) })
+	if at < 0 {
+		return nil, &refusal{"the prompt names none of the kinds of projects that provider blueprint knows. " + knows}
+	}
+	var rest []clause
+	rest = append(rest, clauses[:at]...)
+	rest = append(rest, x.headClauses(clauses[at])...)
+	rest = append(rest, clauses[at+1:]...)
+	rest = x.readAll(rest, structure)
+	x.link()
+	rest = x.readAll(rest, rules)
+	for _, c := range rest {
+		x.unused = append(x.unused, c.text)
+	}
+	x.complete()
+	known := slices.ContainsFunc(x.p.Entities, func(e *entity) bool { _, ok := wellKnown[e.Word]; return ok || x.described[e.Word] })
+	switch {
+	case !known:
+		return nil, &refusal{"the prompt names no things to keep, or none with fields that are known. " + knows}
+	case len(x.unused) > x.used:
+		return nil, &refusal{"most of the prompt is beyond provider blueprint: " + strings.Join(x.unused, "; ") + ". " + knows}
+	}
+	if why := x.p.check(); why != "" {
+		return nil, &refusal{why + ". " + knows}
+	}
+	return x, nil
+}
+
+// clause is a piece of the prompt: as written, and in lower case for the patterns. Both have the same length.
+type clause struct {
+	text, low string
+	head      bool   // stands in the sentence that says what to build
+	subject   string // thing that it is about if it does not say
+}
+
+func newClause(text string, head bool) clause {
+	text = strings.Trim(text, " ,;:.!?")
+	low := strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, text)
+	return clause{text: text, low: low, head: head}
+}
+
+var (
+	sentenceEnd = regexp.MustCompile(`(?:[.!?]+(?:\s+|$))|\s*\n\s*\n\s*|\n\s*(?:[-*•]|\d+[.)])\s+`)
+	bulletStart = regexp.MustCompile(`^\s*(?:[-*•#]+|\d+[.)])\s+`)
+	semicolon   = regexp.MustCompile(`;\s*`)
+	spaces      = regexp.MustCompile(`\s+`)
+	quotes      = strings.NewReplacer("’", "'", "‘", "'", "“", "", "”", "", `"`, "", "`", "", "–", "-", "—", "-", "…", "")
+)
+
+// sentences cuts a prompt into sentences, the points of a list among them.
+func sentences(promptText string) []clause {
+	var clauses []clause
+	for _, s := range sentenceEnd.Split(quotes.Replace(promptText), -1) {
+		c := newClause(spaces.ReplaceAllString(bulletStart.ReplaceAllString(s, ""), " "), false)
+		if c.text != "" {
+			clauses = append(clauses, c)
+		}
+	}
+	return clauses
+}
+
+var (
+	askRE  = `^(?:(?:please )?(?:can you |could you )?(?:i need|i want|i would like|we need|we want|give me|build|create|write|make|implement|develop|generate|design)(?: me| us)? )?(?:an? |the |some )?`
+	headRE = []struct {
+		kind string
+		re   *regexp.Regexp
+	}{
+		{api, regexp.MustCompile(askRE + apiRE + `\b`)},
+		{cli, regexp.MustCompile(askRE + cliRE + `\b`)},
+		{library, regexp.MustCompile(askRE + libraryRE + ` (?:that|which|for|to|with|in go)\b`)},
+		{api, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + apiRE + `(?:$|:| (?:with|in go|for|that|which)\b)`)},
+		{cli, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + cliRE + `(?:$|:| (?:with|in go|for|that|which)\b)`)},
+		{"", regexp.MustCompile(askRE + `(?:[a-z-]+ ){0,3}?` + appRE + `(?:$|:| (?:with|for|that|which|to)\b)`)},
+	}
+	connector = regexp.MustCompile(`^ ?(?:,? ?(?:for|of|over)(?: (?:managing|keeping|tracking|storing))?|to (?:manage|track|keep|store|keep track of)|(?:that|which) (?:manages|keeps|stores|tracks|holds|records|handles|keeps track of)) (.+)$`)
+	inGo      = regexp.MustCompile(`,? ?(?:\b(?:written )?in (?:go|golang)\b)`)
+)
+
+// head says whether a sentence is the one that names the kind of project, and takes the kind.
+func (x *reader) head(low, kind string) bool {
+	for _, h := range headRE {
+		if !h.re.MatchString(low) {
+			continue
+		}
+		x.p.Kind = h.kind
+		if kind != "auto" && kind != "" {
+			x.p.Kind = kind
+		} else if h.kind == "" {
+			x.p.Kind = api
+			x.assumptions = append(x.assumptions, "The prompt does not say which kind of program it wants; this is a REST API.")
+		}
+		return true
+	}
+	return false
+}
+
+// headClauses takes the project's name and things out of the head and gives what else it says as clauses.
+func (x *reader) headClauses(c clause) []clause {
+	text, low := c.text, c.low
+	if at := inGo.FindStringIndex(low); at != nil {
+		text, low = text[:at[0]]+text[at[1]:], low[:at[0]]+low[at[1]:]
+	}
+	first, list, hasList := strings.Cut(low, ":")
+	firstText := text[:len(first)]
+	var rest []clause
+	if hasList {
+		for _, part := range splitDepth0(text[len(text)-len(list):], semicolon) {
+			rest = append(rest, newClause(part, true))
+		}
+	} else if parts := splitDepth0(firstText, semicolon); len(parts) > 1 {
+		for _, part := range parts[1:] {
+			rest = append(rest, newClause(part, true))
+		}
+		firstText = parts[0]
+		first = low[:len(firstText)]
+	}
+	what := x.archetype(first)
+	tail := first[len(first)-len(what):]
+	if m := connector.FindStringSubmatch(tail); m != nil {
+		tail = m[1]
+	}
+	if tail = strings.TrimSpace(tail); tail == "" {
+		x.used++
+		return rest
+	}
+	tailText := firstText[len(firstText)-len(tail):]
+	return append(x.nameFrom(newClause(tailText, true), hasList), rest...)
+}
+
+// archetype cuts what names the kind of project off the head; "todo" of "a todo API" names the subject.
+func (x *reader) archetype(first string) (rest string) {
+	best := -1
+	for _, expr := range []string{apiRE, cliRE, libraryRE, appRE} {
+		re := regexp.MustCompile(`^(` + strings.TrimPrefix(askRE, "^") + `)((?:[a-z-]+ ){0,3}?)(` + expr + `)(?:$|[ ,])`)
+		m := re.FindStringSubmatchIndex(first)
+		if m == nil || best >= 0 && m[4] == m[5] == false && m[7] >= best {
+			continue
+		}
+		if best < 0 || m[4] == m[5] {
+			best = m[7]
+			x.subject = strings.TrimSpace(first[m[4]:m[5]])
+			rest = first[m[7]:]
+		}
+		if m[4] == m[5] {
+			break
+		}
+	}
+	return rest
+}
+
+var withFields = regexp.MustCompile(`^(.+?),? (?:with|where|that|which|and|,) (.+)$`)
+
+// nameFrom reads the part behind "for": a subject (a lending library), or the things themselves (books and authors).
+func (x *reader) nameFrom(c clause, hasList bool) []clause {
+	if !hasList && x.read(c, structure) {
+		return nil
+	}
+	subject := trimArticle(c.low)
+	if nounPhrase(subject) {
+		if x.subject == "" || hasList {
+			x.subject = subject
+		}
+		x.used++
+		return nil
+	}
+	if m := withFields.FindStringSubmatchIndex(c.low); m != nil && nounPhrase(trimArticle(c.low[m[2]:m[3]])) {
+		x.subject = trimArticle(c.low[m[2]:m[3]])
+		x.used++
+		return []clause{newClause(c.text[m[4]:m[5]], true)}
+	}
+	return []clause{c}
+}
+
+var nounRE = regexp.MustCompile(`^[a-z][a-z0-9]*(?:[ -][a-z][a-z0-9]*){0,3}$`)
+
+// nounPhrase says whether words can name a thing.
+func nounPhrase(s string) bool {
+	return nounRE.MatchString(s) && !slices.ContainsFunc(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '-' }), func(w string) bool { return slices.Contains(stopWords, w) || closingOrOperation(w) })
+}
+
+func closingOrOperation(w string) bool {
+	return operationOf[w] != "" || slices.Contains(closings, w) && linkOf[w] == ""
+}
+
+var articleRE = regexp.MustCompile(`^(?:(?:an?|the|each|every|any|all|one|its|their|my|our|of|new|open) )+`)
+
+func trimArticle(s string) string { return articleRE.ReplaceAllString(strings.TrimSpace(s), "") }
+
+// readAll reads clauses with one set of patterns and gives those that it did not understand, in parts where parts were.
+func (x *reader) readAll(clauses []clause, set []pattern) []clause {
+	var rest []clause
+	for _, c := range clauses {
+		for _, part := range splitDepth0(c.text, semicolon) {
+			p := newClause(part, c.head)
+			p.subject = c.subject
+			rest = append(rest, x.cover(p, set)...)
+		}
+	}
+	return rest
+}
+
+var (
+	leadIn = regexp.MustCompile(`^(?:(?:and|also|but|then|moreover|additionally|furthermore|note that|please|so|plus|it should|it must|it can|` +
+		`there should be|there must be|there may be|there can be|there are|support|supports|with)\b,? )+`)
+	conjunction = regexp.MustCompile(`,? (?:and|but|while|where) |, `)
+	condition   = regexp.MustCompile(`\b(?:unless|if|except|when|once|provided|otherwise|until|instead|only)\b`)
+	pronoun     = regexp.MustCompile(`^(?:it|they|he|she|which|that|who) `)
+)
+
+// cover reads a clause, or else its parts at conjunctions, the longest part first, so that a list is not torn while it makes
+// sense as a whole. It gives the parts that nothing matched. A clause with a condition is read as a whole or not at all:
+// half of it would say something else.
+func (x *reader) cover(c clause, set []pattern) []clause {
+	if c.text == "" {
+		return nil
+	}
+	if s := x.leadingThing(c.low); s != "" {
+		c.subject = s
+	}
+	if x.read(c, set) {
+		return nil
+	}
+	var cuts [][]int
+	for _, at := range conjunction.FindAllStringIndex(c.low, 12) {
+		if len(c.low) <= clauseLimit && strings.Count(c.low[:at[0]], "(") == strings.Count(c.low[:at[0]], ")") && !condition.MatchString(c.low) {
+			cuts = append(cuts, at)
+		}
+	}
+	for i := len(cuts) - 1; i >= 0; i-- {
+		if x.read(c.part(0, cuts[i][0]), set) {
+			return x.cover(c.part(cuts[i][1], len(c.text)), set)
+		}
+	}
+	for _, at := range cuts { // nothing at the beginning: perhaps at the end
+		if x.read(c.part(at[1], len(c.text)), set) {
+			return []clause{c.part(0, at[0])}
+		}
+	}
+	return []clause{c}
+}
+
+func (c clause) part(from, to int) clause {
+	p := newClause(c.text[from:to], c.head)
+	p.subject = c.subject
+	return p
+}
+
+// clauseLimit is the longest clause in bytes that is read; people write shorter ones.
+const clauseLimit = 600
+
+// read tries the patterns on a whole clause, as it stands and behind the subject of the clause before, and applies what the
+// first one that matches says.
+func (x *reader) read(c clause, set []pattern) bool {
+	if len(c.low) > clauseLimit {
+		return false
+	}
+	low := strings.TrimSpace(leadIn.ReplaceAllString(c.low, ""))
+	readings := []string{low}
+	if c.subject != "" {
+		readings = append(readings, withArticle(c.subject)+" "+pronoun.ReplaceAllString(low, ""))
+	}
+	for _, low := range readings {
+		for _, p := range set {
+			if p.headOnly && !c.head {
+				continue
+			}
+			if m := p.re.FindStringSubmatch(low); m != nil {
+				if facts, ok := p.read(x, m); ok && x.apply(facts) {
+					x.used++
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// leadingThing is the thing that a clause begins with, or "".
+func (x *reader) leadingThing(low string) string {
+	words := strings.Fields(trimArticle(low))
+	for n := min(3, len(words)); n > 0; n-- {
+		if e := x.thing(strings.Join(words[:n], " ")); e != "" {
+			return e
+		}
+	}
+	return ""
+}
+
+// apply takes facts over, all or none: false if one of them does not fit the project.
+func (x *reader) apply(facts []fact) bool {
+	saved := x.p.clone()
+	for _, f := range facts {
+		if f.kind == "derive" {
+			x.p.drop(f.e, f.f)
+			x.p.entity(f.e).addBehind(f.from, f.f, timestamp)
+		}
+		switch f.kind {
+		case "+thing":
+			if x.p.entity(f.e) == nil {
+				x.p.Entities = append(x.p.Entities, &entity{project: x.p, Word: f.e})
+			}
+		case "+field", "+implied":
+			x.p.entity(f.e).addField(f.f, f.unit)
+		case "belongs":
+			if f.e == f.to || x.p.entity(f.to).descends(x.p.entity(f.e)) {
+				x.p = saved
+				return false
+			}
+			x.p.entity(f.e).addField(snake(f.to)+"_id", reference)
+			x.p.add(f)
+		default:
+			x.p.add(f)
+		}
+	}
+	for _, f := range facts {
+		if f.kind[0] != '+' && x.p.checkFact(f) != "" {
+			x.p = saved
+			return false
+		}
+	}
+	for _, f := range facts {
+		if f.kind == "+field" {
+			x.described[f.e] = true
+		}
+	}
+	return true
+}

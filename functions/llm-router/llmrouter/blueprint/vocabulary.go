@@ -1,0 +1,131 @@
+package blueprint
+
+import "strings"
+
+// wellKnown gives things the fields that they have where the prompt names none. A line is: names of things, a colon, fields;
+// ! a field that must be given, * one that is unique.
+var wellKnown = readVocabulary(`
+member user customer client patient student guest subscriber reader employee volunteer teacher owner: name! email!*
+doctor dentist vet nurse: name! specialty
+author artist person instructor driver player: name!
+contact supplier vendor company: name! email phone
+book: title! author! isbn!*
+movie film album: title! year
+song track: title! artist! duration
+product item article part: name! price
+task todo ticket issue: title! description
+note document memo: title! body
+post: title! body!
+project team category tag genre department playlist: name!*
+room table desk hall court: name!* capacity
+car vehicle bike van: plate!* model
+warehouse shop store branch location: name!* address
+course lecture: title! description
+event concert: title! venue
+recipe: title! ingredients instructions
+comment review: body!
+expense: description! amount! date
+pet animal: name! species
+loan rental checkout borrowing appointment meeting lesson booking reservation order enrolment enrollment:
+`)
+
+func readVocabulary(table string) map[string]string {
+	m := map[string]string{}
+	for line := range strings.Lines(strings.TrimSpace(table)) {
+		names, fields, _ := strings.Cut(line, ":")
+		for _, name := range strings.Fields(names) {
+			m[name] = strings.TrimSpace(fields)
+		}
+	}
+	return m
+}
+
+// link is a thing that brings other things together, for a time.
+type link struct {
+	stamp     string // field with the time of creation
+	closing   string // operation that ends it
+	exclusive bool   // the thing that is handed over can be in one open record only
+	start     bool   // the client says when it starts
+	end       bool   // and when it ends
+}
+
+var links = map[string]link{
+	"loan":        {stamp: "borrowed_at", closing: "return", exclusive: true},
+	"borrowing":   {stamp: "borrowed_at", closing: "return", exclusive: true},
+	"checkout":    {stamp: "checked_out_at", closing: "return", exclusive: true},
+	"rental":      {stamp: "rented_at", closing: "return", exclusive: true},
+	"appointment": {start: true},
+	"meeting":     {start: true},
+	"lesson":      {start: true},
+	"booking":     {start: true, end: true},
+	"reservation": {start: true, end: true},
+	"order":       {stamp: "ordered_at"},
+	"enrolment":   {stamp: "enrolled_at"},
+	"enrollment":  {stamp: "enrolled_at"},
+}
+
+// linkOf names the link that a verb makes.
+var linkOf = map[string]string{"borrow": "loan", "borrows": "loan", "rent": "rental", "rents": "rental", "book": "booking", "books": "booking", "reserve": "reservation", "reserves": "reservation"}
+
+// people hand things over; they are not handed over.
+var people = strings.Fields("member user customer client patient student guest subscriber reader employee volunteer teacher owner person instructor driver player visitor tenant")
+
+// verbs of the operations that every thing may have.
+var operationOf = map[string]string{
+	"add": "created", "create": "created", "register": "created", "insert": "created",
+	"show": "read", "get": "read", "view": "read", "read": "read",
+	"list": "listed", "browse": "listed", "print": "listed",
+	"update": "changed", "edit": "changed", "change": "changed", "modify": "changed", "rename": "changed",
+	"delete": "deleted", "remove": "deleted",
+}
+
+var participleOf = func() map[string]string {
+	m := map[string]string{"read": "read", "shown": "read", "viewed": "read"}
+	for verb, operation := range operationOf {
+		m[participle(verb)] = operation
+	}
+	return m
+}()
+
+// closings are verbs that end a thing without deleting it.
+var closings = strings.Fields("complete finish done close cancel archive return resolve approve publish pay ship submit")
+
+// fieldTypes by the last word of a field's name; what is not here is text.
+var fieldTypes = func() map[string]string {
+	m := map[string]string{}
+	for typ, words := range map[string]string{
+		email:     "email",
+		integer:   "quantity count number age year pages stock capacity rating score points seats floor level size copies duration length price cost amount fee salary balance total budget",
+		decimal:   "weight height width depth latitude longitude temperature distance percentage",
+		boolean:   "active enabled available archived paid done completed public private",
+		date:      "date birthday deadline day",
+		timestamp: "time timestamp",
+	} {
+		for _, w := range strings.Fields(words) {
+			m[w] = typ
+		}
+	}
+	return m
+}()
+
+// Amounts of money are whole cents, since fractions of two lose some; lengths of time whole seconds.
+var (
+	moneyWords    = strings.Fields("price cost amount fee salary balance budget")
+	durationWords = strings.Fields("duration length")
+)
+
+// pluralFields are plurals that people write into one text.
+var pluralFields = strings.Fields("ingredients instructions steps tags notes details lyrics keywords pages points seats copies address status")
+
+// stopWords do not occur in names of things and fields.
+var stopWords = strings.Fields("a an the and or but not no of to in on at by for from with without within as is are be been was were has have had it its their they that which who whom whose this these those there " +
+	"can cannot may must should shall will would could do does if unless when while until before after than then more most least at up only each every all any some many several via using per so because about over under between")
+
+// fillers of a prompt's head that say nothing about what is built.
+const (
+	adjectives = `(?:(?:simple|small|basic|tiny|little|minimal|json|http|rest|restful|crud|web|go|golang|typed|in-memory|backend) )*`
+	apiRE      = adjectives + `(?:api|rest service|rest server|web service|http service|service|http server|web server|server|backend|microservice)(?: (?:service|server|backend))?`
+	cliRE      = adjectives + `(?:command[- ]line|cli|terminal|console)(?: (?:tool|app|application|program|utility|interface|client))?`
+	libraryRE  = adjectives + `(?:library|package|module)`
+	appRE      = adjectives + `(?:app|application|system|platform|manager|tracker|software|program)`
+)
