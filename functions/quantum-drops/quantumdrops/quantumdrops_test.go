@@ -239,6 +239,7 @@ func TestBadRequests(t *testing.T) {
 		"bad stage":        {http.MethodPost, "/v1/drops", `{"workflow_id":"w","stage":"S!","type":"file","artifact":"a"}`, 422, fault.Unprocessable, "body.stage"},
 		"foreign digest":   {http.MethodPost, "/v1/drops", `{"workflow_id":"w","stage":"s","type":"file","artifact":"a","sha256":"00"}`, 422, fault.Unprocessable, "body.sha256"},
 		"one of the batch": {http.MethodPost, "/v1/drops/batch", `{"drops":[` + good + `,{"workflow_id":"w","stage":"s!","type":"file","artifact":"a"}]}`, 422, fault.Unprocessable, "body.drops[1].stage"},
+		"null batch":       {http.MethodPost, "/v1/drops/batch", `{"drops":null}`, 422, fault.Unprocessable, "body.drops"},
 		"empty batch":      {http.MethodPost, "/v1/drops/batch", `{"drops":[]}`, 422, fault.Unprocessable, "body.drops"},
 		"large batch":      {http.MethodPost, "/v1/drops/batch", many, 422, fault.Unprocessable, "body.drops"},
 		"large body":       {http.MethodPost, "/v1/drops", `"` + strings.Repeat("x", quantumdrops.MaxBody), 413, fault.TooLarge, ""},

@@ -56,7 +56,7 @@ func (s *service) registerWrites(api huma.API) {
 		MaxBodyBytes: MaxBody, BodyReadTimeout: bodyTimeout,
 	}, func(ctx context.Context, in *struct {
 		Body struct {
-			Drops []drop.Drop `json:"drops" minItems:"1" maxItems:"256"`
+			Drops []drop.Drop `json:"drops" nullable:"false" minItems:"1" maxItems:"256"`
 		}
 	}) (*storedBatch, error) {
 		stored, err := s.put(ctx, in.Body.Drops, func(i int) string { return fmt.Sprintf("body.drops[%d].", i) })
