@@ -42,7 +42,11 @@ func (r *reader) openEntity(title string, line int) {
 	r.out.Entities = append(r.out.Entities, pipeline.Entity{Name: name})
 	r.entity = &r.out.Entities[len(r.out.Entities)-1]
 	r.entityLine[name] = line
-	r.entityText[name] = title
+	r.say(name, title)
+}
+
+func (r *reader) say(entity, text string) {
+	r.entityText[entity] = append(r.entityText[entity], text)
 }
 
 func (r *reader) entityBlock(n ast.Node) {
@@ -77,7 +81,7 @@ func (r *reader) entityBlock(n ast.Node) {
 			return
 		}
 		if r.entity != nil {
-			r.entityText[r.entity.Name] += "\n" + s
+			r.say(r.entity.Name, s)
 		}
 	}
 }
@@ -100,7 +104,7 @@ func (r *reader) entityListItem(item ast.Node) {
 		if r.entity == nil {
 			return
 		}
-		r.entityText[r.entity.Name] += "\n" + s
+		r.say(r.entity.Name, s)
 		if !relationWord.MatchString(fields) && strings.Contains(fields, ",") || strings.Contains(fields, "(") {
 			for _, f := range splitFields(fields) {
 				if m := fieldItem.FindStringSubmatch(strings.TrimSuffix(f, ".")); m != nil {
@@ -119,7 +123,7 @@ func (r *reader) entityListItem(item ast.Node) {
 	if r.entity == nil {
 		return
 	}
-	r.entityText[r.entity.Name] += "\n" + s
+	r.say(r.entity.Name, s)
 	if relationWord.MatchString(s) && !strings.HasPrefix(s, "`") {
 		if first, _, _ := strings.Cut(s, " "); !strings.HasSuffix(first, ":") || strings.EqualFold(first, "relations:") {
 			return
@@ -174,7 +178,7 @@ func (r *reader) field(name, typ, rules string) {
 		f.Type = strings.TrimSuffix(f.Type, "?")
 		f.Required = false
 	}
-	r.entityText[r.entity.Name] += "\n" + f.Name + " " + f.Type + " " + f.Note
+	r.say(r.entity.Name, f.Name+" "+f.Type+" "+f.Note)
 	if !slices.ContainsFunc(r.entity.Fields, func(have pipeline.Field) bool { return have.Name == f.Name }) {
 		r.entity.Fields = append(r.entity.Fields, f)
 	}
@@ -211,7 +215,7 @@ func (r *reader) relate() {
 				e.Relations = append(e.Relations, relation)
 			}
 		}
-		for _, m := range relationWord.FindAllStringSubmatch(r.entityText[e.Name], -1) {
+		for _, m := range relationWord.FindAllStringSubmatch(strings.Join(r.entityText[e.Name], "\n"), -1) {
 			to, known := names[singular(m[2])]
 			if !known {
 				r.issue(r.entityLine[e.Name], UnknownEntity, "warning", "entity %s says %q, but there is no entity %s", e.Name, m[0], m[2])
@@ -260,7 +264,7 @@ func (r *reader) spoken() map[string][]string {
 // word or, for a name such as BookCopy, in two.
 func (r *reader) mentionsOf(e *pipeline.Entity, spoken map[string][]string) []string {
 	var ids []string
-	for _, id := range mentioned(r.entityText[e.Name]) {
+	for _, id := range mentioned(strings.Join(r.entityText[e.Name], "\n")) {
 		if written, ok := r.ids[normalise(id)]; ok && !slices.Contains(ids, written) {
 			ids = append(ids, written)
 		}

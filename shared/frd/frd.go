@@ -67,10 +67,7 @@ package frd
 import (
 	"fmt"
 
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
-	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
@@ -92,8 +89,6 @@ const (
 	BadEndpoint        = "bad-endpoint"           // no HTTP method, or a path that does not begin with a slash; it is not kept
 	UnknownEntity      = "unknown-entity"         // a relation to an entity that does not exist; it is not kept
 )
-
-var markdown = goldmark.New(goldmark.WithExtensions(extension.Table), goldmark.WithParserOptions(parser.WithAttribute()))
 
 // Parse reads a document. What is wrong with it stands in Issues, and the rest is read all the same. The only error is
 // ErrTooLarge.

@@ -41,15 +41,15 @@ type reader struct {
 	level      int  // level of current's heading
 	accepting  bool // a list that comes next is current's acceptance criteria
 	entity     *pipeline.Entity
-	entityAt   map[string]int    // name in lower case → index
-	entityText map[string]string // entity → all that is said of it
+	entityAt   map[string]int      // name in lower case → index
+	entityText map[string][]string // entity → all that is said of it
 	entityLine map[string]int
 
 	endpointLines, commandLines []int // where out.Endpoints and out.Commands stand
 }
 
 func newReader(source []byte) *reader {
-	r := &reader{source: source, lines: []int{0}, ids: map[string]string{}, entityAt: map[string]int{}, entityText: map[string]string{}, entityLine: map[string]int{}}
+	r := &reader{source: source, lines: []int{0}, ids: map[string]string{}, entityAt: map[string]int{}, entityText: map[string][]string{}, entityLine: map[string]int{}}
 	r.out.Requirements = []pipeline.Requirement{}
 	for i, b := range source {
 		if b == '\n' {
@@ -59,7 +59,13 @@ func newReader(source []byte) *reader {
 	return r
 }
 
+// maxIssues is how many faults are told.
+const maxIssues = 100
+
 func (r *reader) issue(line int, rule, severity, format string, args ...any) {
+	if len(r.out.Issues) >= maxIssues {
+		return
+	}
 	r.out.Issues = append(r.out.Issues, pipeline.Issue{Line: line, Rule: rule, Severity: severity, Message: fmt.Sprintf(format, args...)})
 }
 
