@@ -29,6 +29,7 @@ func (s Status) Ended() bool { return s != Pending && s != Running }
 // Run is one run of the pipeline.
 type Run struct {
 	ID           string           `json:"id"`
+	Attempt      int              `json:"attempt" doc:"1; each retry adds one"`
 	Status       Status           `json:"status"`
 	Request      pipeline.Request `json:"request"`
 	StartedAt    time.Time        `json:"started_at"`
@@ -48,12 +49,14 @@ type StageState struct {
 	Number    int            `json:"number" doc:"1 to 12; 0 for verification and packaging"`
 	Status    Status         `json:"status"`
 	Round     int            `json:"round,omitempty" doc:"Repair round, from 1; 0: the first"`
+	Attempt   int            `json:"attempt,omitempty" doc:"In events: how often it was tried in this round, from 1"`
 	StartedAt *time.Time     `json:"started_at,omitempty"`
 	EndedAt   *time.Time     `json:"ended_at,omitempty"`
 	DropID    string         `json:"drop_id,omitempty" doc:"Drop of the stage's answer"`
 	Reused    bool           `json:"reused,omitempty" doc:"The drop was there already: nothing was done twice"`
 	Usage     pipeline.Usage `json:"usage"`
 	Detail    string         `json:"detail,omitempty" doc:"One line for a person"`
+	Problem   *fault.Problem `json:"problem,omitempty" doc:"Why it failed"`
 }
 
 // Verification is what the sandbox found, in numbers; the verification drop has the rest.
@@ -80,6 +83,8 @@ type Capsule struct {
 }
 
 // Event is one event of a run, as …/events sends it. Sequence is the SSE id: Last-Event-ID resumes behind it.
+// Data is a StageState for a stage's started, completed and failed, a Progress for its progress, a Run without stages for
+// workflow.started, completed, failed and cancelled, a Capsule for capsule.created.
 type Event struct {
 	Sequence   uint64          `json:"sequence"`
 	Type       string          `json:"type" doc:"e.g. dev.quantumlayer.stage.frd-generation.completed"`
@@ -98,8 +103,20 @@ type Progress struct {
 	Usage   pipeline.Usage `json:"usage" doc:"Of the stage so far"`
 }
 
-// Page is one page of runs, newest first.
+// Start is the body that starts a run.
+type Start struct {
+	pipeline.Request
+	RepairRounds *int `json:"repair_rounds,omitempty" minimum:"0" maximum:"10" doc:"Repair rounds at most; 3 when left out"`
+}
+
+// Retry is the body that lets an ended run go on. The zero value changes nothing.
+type Retry struct {
+	Model        *string `json:"model,omitempty" maxLength:"200" doc:"Another model for what is not done yet; empty takes the router's default"`
+	RepairRounds *int    `json:"repair_rounds,omitempty" minimum:"0" maximum:"10" doc:"Another number of repair rounds"`
+}
+
+// Page is one page of runs: those that go on, then those that ended, the latest first.
 type Page struct {
-	Runs   []Run  `json:"runs" doc:"Stages are left out"`
+	Runs   []Run  `json:"runs" doc:"Stages are left out, and of the request's prompt all but its beginning"`
 	Cursor string `json:"cursor,omitempty" doc:"For the next page; empty: this is the last"`
 }

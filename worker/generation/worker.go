@@ -1,0 +1,133 @@
+package generation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/capsuleclient"
+	"github.com/quantumlayer-dev/quantumlayer/shared/dropclient"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
+	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
+	"github.com/quantumlayer-dev/quantumlayer/shared/services"
+	"github.com/quantumlayer-dev/quantumlayer/shared/stageclient"
+	"github.com/quantumlayer-dev/quantumlayer/shared/temporal"
+	"github.com/quantumlayer-dev/quantumlayer/shared/verification"
+	contract "github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+)
+
+// source is how the worker names itself in the events that it sends to stages.
+const source = "/worker"
+
+// Config is what a worker finds its surroundings by.
+type Config struct {
+	services.URLs
+	Stages string `env:"QL_STAGES_URL" envDefault:"http://{stage}.quantumlayer.svc.cluster.local"`
+	// Steps is how many steps of all runs this worker does at the same time.
+	Steps int `env:"QL_WORKER_STEPS" envDefault:"64"`
+}
+
+// Check names every variable that is wrong; runner.Config calls it.
+func (c *Config) Check() error {
+	errs := []error{c.URLs.Check()}
+	if err := stageclient.CheckTemplate(c.Stages); err != nil {
+		errs = append(errs, fmt.Errorf("QL_STAGES_URL: %w", err))
+	}
+	if c.Steps < 1 {
+		errs = append(errs, fmt.Errorf("QL_WORKER_STEPS must be at least 1, is %d", c.Steps))
+	}
+	return errors.Join(errs...)
+}
+
+// Activities makes the activities that call the services of the configuration.
+func (c *Config) Activities(events Publisher) (*Activities, error) {
+	stages, err := stageclient.New(c.Stages, c.Drops, source)
+	if err != nil {
+		return nil, fmt.Errorf("stages: %w", err)
+	}
+	return &Activities{
+		Drops:    dropclient.New(c.Drops),
+		Stages:   stages,
+		Sandbox:  verification.NewClient(c.Sandbox),
+		Capsules: capsuleclient.New(c.Capsule),
+		Events:   events,
+	}, nil
+}
+
+// Start starts a worker. Stop ends it: its steps are cut, and the next worker takes them up.
+func Start(c client.Client, steps int, activities *Activities) (worker.Worker, error) {
+	w := worker.New(c, temporal.TaskQueue, worker.Options{
+		Identity:                           source, // no host names in histories
+		MaxConcurrentActivityExecutionSize: steps,
+		// A heartbeat's answer is how a cancellation arrives, so they are not held back for long.
+		MaxHeartbeatThrottleInterval: 4 * time.Second,
+		// For cut steps to say so.
+		WorkerStopTimeout: 5 * time.Second,
+	})
+	w.RegisterWorkflowWithOptions(Generate, workflow.RegisterOptions{Name: contract.TypeName})
+	for name, do := range map[string]any{
+		beginActivity: activities.Begin, stageActivity: activities.RunStage, verifyActivity: activities.Verify,
+		packageActivity: activities.Package, publishActivity: activities.PublishEvent,
+	} {
+		w.RegisterActivityWithOptions(do, activity.RegisterOptions{Name: name})
+	}
+	if err := w.Start(); err != nil {
+		return nil, fmt.Errorf("starting the worker: %w", err)
+	}
+	return w, nil
+}
+
+// New builds the worker as a service of its own: it answers health checks and nothing else.
+func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
+	cfg, err := runner.Config[struct {
+		Config
+		Temporal string `env:"QL_TEMPORAL_URL,required,notEmpty"` // temporal://HOST:PORT
+		Events   string `env:"QL_EVENTS_URL,required,notEmpty"`   // nats://HOST:PORT
+	}](environ)
+	if err != nil {
+		return nil, err
+	}
+	server, err := temporal.Open(ctx, temporal.Options{URL: cfg.Temporal})
+	if err != nil {
+		return nil, fmt.Errorf("QL_TEMPORAL_URL: %w", err)
+	}
+	log, err := nats.Open(ctx, nats.Options{URL: cfg.Events})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("QL_EVENTS_URL: %w", err), server.Close(ctx))
+	}
+	running, err := startFor(cfg.Config, server.Client(), log)
+	if err != nil {
+		return nil, errors.Join(err, log.Close(), server.Close(ctx))
+	}
+	return &runner.Service{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			fault.Write(w, r, fault.New(fault.NotFound, "the worker takes its work from Temporal"))
+		}),
+		Ready: func(ctx context.Context) error {
+			if _, err := server.Client().CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+				return fault.Wrap(fault.Unavailable, err, "Temporal cannot be reached")
+			}
+			return nil
+		},
+		Close: func(ctx context.Context) error {
+			running.Stop()
+			return errors.Join(log.Close(), server.Close(ctx))
+		},
+	}, nil
+}
+
+func startFor(cfg Config, c client.Client, events Publisher) (worker.Worker, error) {
+	activities, err := cfg.Activities(events)
+	if err != nil {
+		return nil, err
+	}
+	return Start(c, cfg.Steps, activities)
+}
