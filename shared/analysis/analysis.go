@@ -91,6 +91,7 @@ type Hotspot struct {
 type Request struct {
 	Language string                  `json:"language" enum:"go,python,javascript,typescript,java,rust" doc:"The project's language; files in another one are read by their extension"`
 	Files    []pipeline.File         `json:"files" minItems:"1" maxItems:"2000"`
+	Module   string                  `json:"module,omitempty" doc:"Go: the project's module path, for files without their go.mod"`
 	Checks   []Check                 `json:"checks,omitempty" enum:"syntax,semantic,security,performance" doc:"None: only what the files hold is told"`
 	Contract []pipeline.ContractFile `json:"contract,omitempty" doc:"What the files should export; files that are not sent are not compared"`
 }
@@ -115,5 +116,5 @@ func (r Report) IssuesOf(path string) []pipeline.Issue {
 
 // RequirementsRequest asks to read a functional requirements document.
 type RequirementsRequest struct {
-	Markdown string `json:"markdown" minLength:"1" doc:"The document; at most 1 MiB"`
+	Markdown string `json:"markdown" minLength:"1" doc:"The document; at most 256 KiB"`
 }

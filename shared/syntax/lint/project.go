@@ -30,16 +30,16 @@ func ProjectRules() []Rule {
 	return []Rule{duplicateDeclaration, packageMismatch, missingPackage, importCycle, missingImport, undefinedExport, missingModule}
 }
 
-// Project looks at all source files of a project together. goMod is the text of the go.mod at the root; without it
-// nothing is said of imports inside the module. All rules belong to the semantic check. The only error is the context's.
-func Project(ctx context.Context, files []*syntax.File, goMod string) ([]pipeline.Issue, error) {
+// Project looks at all source files of a project together. module is the Go module's path; without it nothing is said of
+// imports inside the module. All rules belong to the semantic check. The only error is the context's.
+func Project(ctx context.Context, files []*syntax.File, module string) ([]pipeline.Issue, error) {
 	p := &project{ctx: ctx}
 	byLanguage := map[syntax.Language][]*syntax.File{}
 	for _, f := range files {
 		byLanguage[f.Tree.Language] = append(byLanguage[f.Tree.Language], f)
 	}
 	if g := byLanguage[syntax.Go]; len(g) > 0 {
-		newGoProject(p, g, goMod).check()
+		newGoProject(p, g, module).check()
 	}
 	scripts := append(append([]*syntax.File{}, byLanguage[syntax.JavaScript]...), byLanguage[syntax.TypeScript]...)
 	p.checkScriptModules(scripts)

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/mod/modfile"
-
 	"github.com/quantumlayer-dev/quantumlayer/shared/syntax"
 )
 
@@ -29,8 +27,8 @@ type goPackage struct {
 	complete bool            // every file could be read to its end
 }
 
-func newGoProject(p *project, files []*syntax.File, goMod string) *goProject {
-	g := &goProject{project: p, module: modfile.ModulePath([]byte(goMod)), packages: map[string]*goPackage{}}
+func newGoProject(p *project, files []*syntax.File, module string) *goProject {
+	g := &goProject{project: p, module: module, packages: map[string]*goPackage{}}
 	for _, f := range files {
 		if isIgnored(f) {
 			continue

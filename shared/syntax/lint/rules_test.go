@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
+	"golang.org/x/mod/modfile"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/analysis"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
@@ -137,10 +138,10 @@ func TestProject(t *testing.T) {
 			t.Fatal(err)
 		}
 		var files []*syntax.File
-		goMod := ""
+		module := ""
 		for _, file := range archive.Files {
 			if file.Name == "go.mod" {
-				goMod = string(file.Data)
+				module = modfile.ModulePath(file.Data)
 			}
 			lang, ok := syntax.LanguageOf(file.Name)
 			if !ok {
@@ -152,7 +153,7 @@ func TestProject(t *testing.T) {
 			}
 			files = append(files, f)
 		}
-		issues, err := lint.Project(t.Context(), files, goMod)
+		issues, err := lint.Project(t.Context(), files, module)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -128,7 +128,7 @@ func FuzzRules(f *testing.F) {
 		if _, err := lint.File(t.Context(), file, analysis.Checks()...); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := lint.Project(t.Context(), []*syntax.File{file}, "module example.com/a\n"); err != nil {
+		if _, err := lint.Project(t.Context(), []*syntax.File{file}, "example.com/a"); err != nil {
 			t.Fatal(err)
 		}
 		lint.Text("a.env", string(source))
