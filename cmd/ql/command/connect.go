@@ -166,11 +166,16 @@ func (a *app) startSession(ctx context.Context, h *home.Home, what need, model m
 		return fail(err)
 	}
 	logger := slog.New(slog.NewJSONHandler(s.log, nil))
-	if s.platform, err = a.start(ctx, Setup{Dir: h.Dir(), Address: "127.0.0.1:0", Environ: environ, Logger: logger, Idle: what == look}); err != nil {
+	platform, err := a.start(ctx, Setup{Dir: h.Dir(), Address: "127.0.0.1:0", Environ: environ, Logger: logger, Idle: what == look})
+	if err != nil {
 		return fail(startFailed(err, s.log.Name()))
 	}
+	s.platform = platform
 	if s.Client, err = client.New(s.platform.URL()); err != nil {
 		return fail(err)
+	}
+	if what == look {
+		return s, nil // for a moment only: who needs the folder waits
 	}
 	if err := h.Announce(home.Holder{URL: s.platform.URL(), PID: os.Getpid()}); err != nil {
 		return fail(err)

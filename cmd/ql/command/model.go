@@ -24,7 +24,7 @@ func (m *modelFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&m.url, "llm-url", "", "`URL` of an OpenAI-compatible server, up to /v1 (default: $QL_LLM_URL, else the built-in provider blueprint)")
 	flags.StringVar(&m.model, "llm-model", "", "`model` to ask (default: $QL_LLM_MODEL)")
-	flags.StringVar(&m.keyFile, "llm-key-file", "", "`file` with the key of the server (default: $QL_LLM_API_KEY)")
+	flags.StringVar(&m.keyFile, "llm-key-file", "", "`file` with the key of the server (default: $QL_LLM_API_KEY, or the file $QL_LLM_API_KEY_FILE)")
 }
 
 // only complains of flags that a platform which runs already cannot take.
@@ -60,9 +60,10 @@ func (m modelFlags) set(environ map[string]string) error {
 		return fault.New(fault.Invalid, "--llm-key-file: %w", err)
 	}
 	key = bytes.TrimSpace(key)
-	if len(key) == 0 || len(key) > keyLimit || bytes.ContainsAny(key, "\r\n\x00") {
-		return fault.New(fault.Invalid, "--llm-key-file: %s must hold the key and nothing else, on one line", m.keyFile)
+	if len(key) == 0 || len(key) > keyLimit || bytes.ContainsAny(key, " \t\r\n\x00") {
+		return fault.New(fault.Invalid, "--llm-key-file: %s must hold the key and nothing else", m.keyFile)
 	}
 	environ["QL_LLM_API_KEY"] = string(key)
+	delete(environ, "QL_LLM_API_KEY_FILE")
 	return nil
 }
