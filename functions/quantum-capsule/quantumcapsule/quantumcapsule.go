@@ -69,9 +69,11 @@ type createOutput struct {
 
 type verifyOutput struct{ Body capsule.Report }
 
+// The hooks are variables of huma, so they are set before any handler can read them.
+func init() { fault.UseInHuma() }
+
 // Handler is the function's HTTP interface on a store of drops.
 func Handler(drops Drops) http.Handler {
-	fault.UseInHuma()
 	p := &packer{drops: drops, generator: capsule.Generator{Name: "quantumlayer", Version: version()}}
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("quantum-capsule", "1")

@@ -69,9 +69,11 @@ func openBlobs(url string) (blob.Store, error) {
 	return file.Open(dir)
 }
 
+// The hooks are variables of huma, so they are set before any handler can read them.
+func init() { fault.UseInHuma() }
+
 // Handler is the function's HTTP interface on a store.
 func Handler(store dropstore.Store) http.Handler {
-	fault.UseInHuma()
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("quantum-drops", "1")
 	cfg.Info.Description = "Stores the artifacts of every stage and finds them again."
