@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -44,8 +45,7 @@ func Acquire(path string) (*Lock, error) {
 	}
 	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		held := &HeldError{Path: path, PID: holder(file)}
-		return nil, errors.Join(held, file.Close())
+		return nil, errors.Join(&HeldError{Path: path, PID: holder(file)}, file.Close())
 	}
 	if err != nil {
 		err = fmt.Errorf("lock %s: %w", path, err)
@@ -55,12 +55,19 @@ func Acquire(path string) (*Lock, error) {
 		err = fmt.Errorf("write process ID into %s: %w", path, err)
 		return nil, errors.Join(err, file.Close())
 	}
-	return &Lock{file: file}, nil
+	lock := &Lock{file: file}
+	held.Store(lock, true)
+	return lock, nil
 }
+
+// held keeps the locks from the garbage collector, which would close the files
+// of those that their owners no longer look at, and so give them back.
+var held sync.Map
 
 // Release gives the lock back. The file stays: removing it would let two
 // processes lock two files of the same name.
 func (l *Lock) Release() error {
+	held.Delete(l)
 	if err := l.file.Close(); err != nil {
 		return fmt.Errorf("release lock: %w", err)
 	}

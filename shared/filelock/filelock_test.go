@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/filelock"
 )
@@ -88,6 +90,22 @@ func TestLockGoesWithAKilledProcess(t *testing.T) {
 	}
 	if err := lock.Release(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestLockOutlivesItsReference(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lock")
+	if _, err := filelock.Acquire(path); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		runtime.GC()
+		time.Sleep(10 * time.Millisecond) // finalizers run on a goroutine of their own
+	}
+	_, err := filelock.Acquire(path)
+	if held := new(filelock.HeldError); !errors.As(err, &held) {
+		t.Errorf("got %v, want a HeldError: nobody released the lock", err)
 	}
 }
 
