@@ -135,9 +135,12 @@ func From(err error) *Error {
 		return nil
 	}
 	var e *Error
+	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &e):
 		return e
+	case errors.As(err, &tooLarge):
+		return Wrap(TooLarge, err, "the request is over %d bytes", tooLarge.Limit)
 	case errors.Is(err, context.DeadlineExceeded):
 		return Wrap(DeadlinePassed, err, "the time limit passed")
 	case errors.Is(err, context.Canceled):

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -122,8 +123,10 @@ func retryAfter(d time.Duration) string {
 }
 
 // UseInHuma makes huma answer its own findings (validation, limits) as problem documents of ours, and handlers' errors by From.
-// It sets process-wide hooks of huma, so shared/runner calls it once.
-func UseInHuma() {
+// It sets process-wide hooks of huma, the first time that it is called.
+func UseInHuma() { useInHuma() }
+
+var useInHuma = sync.OnceFunc(func() {
 	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 		return fromHuma(status, msg, errs).Problem()
 	}
@@ -135,7 +138,7 @@ func UseInHuma() {
 		}
 		return e.Problem()
 	}
-}
+})
 
 // fromHuma: huma reports a handler's error as status 500 with that one error, its own findings with details.
 func fromHuma(status int, msg string, errs []error) *Error {

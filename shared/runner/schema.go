@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path"
 	"reflect"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -69,4 +71,21 @@ func (s *Schema[T]) MarshalJSON() ([]byte, error) {
 	m["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	m["$defs"] = s.registry.Map()
 	return json.Marshal(m)
+}
+
+// schemaPrefixes tell types apart that have one name in several packages; huma wants schema names that differ.
+var schemaPrefixes = map[string]string{"fault": "Problem", "drop": "Drop", "analysis": "Analysed"}
+
+// SchemaRegistry is the registry that every API document of the platform is made with.
+func SchemaRegistry() huma.Registry {
+	return huma.NewMapRegistry("#/components/schemas/", func(t reflect.Type, hint string) string {
+		name := huma.DefaultSchemaNamer(t, hint)
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+			t = t.Elem()
+		}
+		if prefix := schemaPrefixes[path.Base(t.PkgPath())]; prefix != "" && !strings.HasPrefix(name, prefix) {
+			return prefix + name
+		}
+		return name
+	})
 }

@@ -90,6 +90,7 @@ func Handler(ctx context.Context, parts Parts) http.Handler {
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("QuantumLayer workflow API", "1")
 	cfg.Info.Description = description
+	cfg.Components.Schemas = runner.SchemaRegistry()
 	cfg.CreateHooks = nil // no $schema in answers
 	cfg.DocsPath = ""
 	h := humago.New(mux, cfg)
