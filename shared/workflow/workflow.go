@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/quantumlayer-dev/quantumlayer/shared/event"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 )
@@ -91,6 +92,11 @@ type Event struct {
 	WorkflowID string          `json:"workflow_id"`
 	Time       time.Time       `json:"time"`
 	Data       json.RawMessage `json:"data,omitempty"`
+}
+
+// EndsRun says whether the event tells the end of a run, or of one attempt of it.
+func (e Event) EndsRun() bool {
+	return e.Type == event.WorkflowCompleted || e.Type == event.WorkflowFailed || e.Type == event.WorkflowCancelled
 }
 
 // Progress is the data of a stage's progress event.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/temporal"
+	"github.com/quantumlayer-dev/quantumlayer/shared/verification"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 	"github.com/quantumlayer-dev/quantumlayer/worker/generation/generationtest"
 )
@@ -26,7 +28,16 @@ import (
 // platform is shared by the tests: each has a run, a script and drops of its own.
 var platform *generationtest.Platform
 
-func TestMain(m *testing.M) { os.Exit(generationtest.Main(m, &platform)) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDir); dir != "" {
+		if err := runChild(dir, os.Getenv(childWorld)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(generationtest.Main(m, &platform))
+}
 
 // patience is how long a test waits for a run that takes seconds.
 const patience = 2 * time.Minute
@@ -227,24 +238,47 @@ func TestStagesThatDoNotNeedEachOtherRunAtTheSameTime(t *testing.T) {
 	}
 }
 
-func TestHistoryHoldsReferencesOnly(t *testing.T) {
+// TestHistoryOfAProjectWith200FilesStaysUnder1MiB takes the longest prompt, every repair round and more findings than anyone reads.
+func TestHistoryOfAProjectWith200FilesStaysUnder1MiB(t *testing.T) {
 	t.Parallel()
-	const files = 200
-	s := start(t, &generationtest.Script{Structure: func() pipeline.Contract { return generationtest.Project(runID(t), files) }}, nil)
-	if run := s.end(); run.Status != workflow.Completed {
-		t.Fatalf("ended as %s: %+v", run.Status, run.Problem)
+	const files, findings = 200, 300
+	c := &coder{}
+	s := start(t, &generationtest.Script{
+		Structure: func() pipeline.Contract { return generationtest.Project(runID(t), files) },
+		Code:      c.write,
+		Validation: func(in pipeline.SemanticValidationIn) pipeline.SemanticValidationOut {
+			out := pipeline.SemanticValidationOut{Files: []pipeline.FileSummary{}}
+			for _, f := range in.Files {
+				out.Issues = append(out.Issues, pipeline.Issue{File: f.Path, Rule: "export-missing", Severity: "error", Message: strings.Repeat("long ", 100)})
+			}
+			return out
+		},
+		Verify: func(_ map[string]string, call int) verification.Result {
+			var names []string
+			for i := range findings {
+				names = append(names, fmt.Sprintf("Test%c%d", 'A'+call, i))
+			}
+			return generationtest.FailingTests(names...)
+		},
+	}, func(in *workflow.Input) {
+		in.Request.Prompt = strings.Repeat("word ", pipeline.PromptLimit/5)
+		in.RepairRounds = workflow.MaxRepairRounds
+	})
+	run := s.end()
+	if run.Status != workflow.CompletedWithFindings || run.Verification.Rounds != workflow.MaxRepairRounds {
+		t.Fatalf("ended as %s after %d rounds: %+v", run.Status, run.Verification.Rounds, run.Problem)
 	}
 	d, err := platform.Temporal.Client().DescribeWorkflowExecution(t.Context(), s.id, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := d.GetWorkflowExecutionInfo().GetHistorySizeBytes()
-	t.Logf("history of a project with %d files: %d bytes, %d events", files, size, d.GetWorkflowExecutionInfo().GetHistoryLength())
-	if size >= 1<<20 {
-		t.Errorf("the history has %d bytes, must stay under 1 MiB", size)
+	info := d.GetWorkflowExecutionInfo()
+	t.Logf("history: %d bytes, %d events", info.GetHistorySizeBytes(), info.GetHistoryLength())
+	if info.GetHistorySizeBytes() >= 1<<20 {
+		t.Errorf("the history has %d bytes, must stay under 1 MiB", info.GetHistorySizeBytes())
 	}
-	if n := len(s.drops(drop.TypeFile)); n != files+3 {
-		t.Errorf("%d file drops, want %d", n, files+3)
+	if n := len(s.drops(drop.TypeFile)); n != files+3+workflow.MaxRepairRounds {
+		t.Errorf("%d file drops, want those of the first version and one a round", n)
 	}
 }
 

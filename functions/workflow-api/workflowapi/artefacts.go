@@ -22,7 +22,7 @@ import (
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
 type dropsInput struct {
-	runID
+	RunID
 	Stage  string `query:"stage" maxLength:"100" doc:"Only drops of this stage" example:"frd-generation"`
 	Type   string `query:"type" maxLength:"50" doc:"Only drops of this type: result, file, verification, capsule, payload"`
 	Cursor string `query:"cursor" maxLength:"200" doc:"The cursor of the page before"`
@@ -76,7 +76,7 @@ func (a *api) listDrops(ctx context.Context, in *dropsInput) (*dropsPage, error)
 	return page, nil
 }
 
-func (a *api) listFiles(ctx context.Context, in *runID) (*filesList, error) {
+func (a *api) listFiles(ctx context.Context, in *RunID) (*filesList, error) {
 	run, _, err := a.run(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (a *api) files(ctx context.Context, run workflow.Run) ([]workflow.FileRef, 
 }
 
 func (a *api) file(ctx context.Context, in *struct {
-	runID
+	RunID
 	Path string `path:"path" maxLength:"200" doc:"Path inside the project; its slashes stay as they are" example:"cmd/library/main.go"`
 }) (*huma.StreamResponse, error) {
 	run, _, err := a.run(ctx, in.ID)
@@ -126,7 +126,7 @@ func (a *api) file(ctx context.Context, in *struct {
 	return a.artefact(ctx, files[i].DropID, "text/plain; charset=utf-8", "")
 }
 
-func (a *api) capsule(ctx context.Context, in *runID) (*huma.StreamResponse, error) {
+func (a *api) capsule(ctx context.Context, in *RunID) (*huma.StreamResponse, error) {
 	run, _, err := a.run(ctx, in.ID)
 	switch {
 	case err != nil:

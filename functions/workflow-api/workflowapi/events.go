@@ -13,7 +13,6 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	enumspb "go.temporal.io/api/enums/v1"
 
-	"github.com/quantumlayer-dev/quantumlayer/shared/event"
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
@@ -26,7 +25,7 @@ const (
 )
 
 type eventsInput struct {
-	runID
+	RunID
 	After uint64 `header:"Last-Event-ID" doc:"Id of the last event that was received: the stream starts behind it. Browsers send it by themselves"`
 }
 
@@ -104,10 +103,11 @@ func (s *stream) run(ctx context.Context, after uint64) error {
 				}
 			}
 			silent = false
-			if err := s.sendEvent(e); err != nil {
+			sent, err := s.sendEvent(e)
+			if err != nil {
 				return err
 			}
-			if ends, err := s.isLast(ctx, e); ends || err != nil {
+			if ends, err := s.isLast(ctx, sent); ends || err != nil {
 				return err
 			}
 		case <-beat.C:
@@ -128,12 +128,13 @@ func (s *stream) run(ctx context.Context, after uint64) error {
 	}
 }
 
-func (s *stream) sendEvent(e nats.Event) error {
-	raw, err := json.Marshal(workflow.Event{Sequence: e.Sequence, Type: e.Type, WorkflowID: e.WorkflowID, Time: e.Time, Data: e.Data})
+func (s *stream) sendEvent(e nats.Event) (workflow.Event, error) {
+	sent := workflow.Event{Sequence: e.Sequence, Type: e.Type, WorkflowID: e.WorkflowID, Time: e.Time, Data: e.Data}
+	raw, err := json.Marshal(sent)
 	if err != nil {
-		return fmt.Errorf("encoding event %d: %w", e.Sequence, err)
+		return sent, fmt.Errorf("encoding event %d: %w", e.Sequence, err)
 	}
-	return s.send("id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, e.Type, raw)
+	return sent, s.send("id: %d\nevent: %s\ndata: %s\n\n", e.Sequence, e.Type, raw)
 }
 
 func (s *stream) send(format string, args ...any) error {
@@ -147,10 +148,8 @@ func (s *stream) send(format string, args ...any) error {
 }
 
 // isLast says whether an event is the end of the run, and not of an earlier attempt of it.
-func (s *stream) isLast(ctx context.Context, e nats.Event) (bool, error) {
-	switch e.Type {
-	case event.WorkflowCompleted, event.WorkflowFailed, event.WorkflowCancelled:
-	default:
+func (s *stream) isLast(ctx context.Context, e workflow.Event) (bool, error) {
+	if !e.EndsRun() {
 		return false, nil
 	}
 	var ended workflow.Run

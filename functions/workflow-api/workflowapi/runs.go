@@ -25,8 +25,8 @@ const (
 	runPath  = runsPath + "/{id}"
 )
 
-// runID is the path parameter that all routes of one run have.
-type runID struct {
+// RunID is the path parameter that all routes of one run have.
+type RunID struct {
 	ID string `path:"id" maxLength:"64" pattern:"^[a-z0-9-]+$" doc:"ID of the run" example:"run-k4w2m7x5q3b6d7fa"`
 }
 
@@ -143,7 +143,7 @@ func inBody(err error) error {
 	return &f
 }
 
-func (a *api) get(ctx context.Context, in *runID) (*struct{ Body workflow.Run }, error) {
+func (a *api) get(ctx context.Context, in *RunID) (*struct{ Body workflow.Run }, error) {
 	run, _, err := a.run(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (a *api) get(ctx context.Context, in *runID) (*struct{ Body workflow.Run },
 }
 
 func (a *api) retry(ctx context.Context, in *struct {
-	runID
+	RunID
 	Body *workflow.Retry
 }) (*oneRun, error) {
 	run, input, err := a.run(ctx, in.ID)
@@ -184,7 +184,7 @@ func (a *api) retry(ctx context.Context, in *struct {
 	return &oneRun{Status: http.StatusAccepted, Location: runsPath + "/" + in.ID, Body: newRun(in.ID, input)}, nil
 }
 
-func (a *api) cancel(ctx context.Context, in *runID) (*struct{ Status int }, error) {
+func (a *api) cancel(ctx context.Context, in *RunID) (*struct{ Status int }, error) {
 	if err := a.requestCancel(ctx, in.ID); err != nil {
 		return nil, err
 	}

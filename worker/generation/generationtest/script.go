@@ -46,6 +46,21 @@ func (s *Script) Calls(stage pipeline.Stage) []Call {
 	return slices.Clone(s.calls[stage])
 }
 
+// Running counts the calls that go on.
+func (s *Script) Running() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, calls := range s.calls {
+		for _, c := range calls {
+			if c.End.IsZero() {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Overlap says whether calls of two stages went on at the same time.
 func (s *Script) Overlap(a, b pipeline.Stage) bool {
 	for _, x := range s.Calls(a) {

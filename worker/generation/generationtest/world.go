@@ -72,12 +72,14 @@ func (w *World) Close(ctx context.Context) error {
 // DropsURL is the base URL of quantum-drops.
 func (w *World) DropsURL() string { return w.server.URL + "/drops" }
 
-// Config is that of a worker in this world.
-func (w *World) Config() generation.Config {
-	base := w.server.URL
+// URL is the base of all that the world serves; ConfigAt makes a configuration of it.
+func (w *World) URL() string { return w.server.URL }
+
+// ConfigAt is the configuration of a worker in the world at a URL.
+func ConfigAt(url string) generation.Config {
 	return generation.Config{
-		URLs:   services.URLs{Drops: w.DropsURL(), Sandbox: base + "/sandbox", Capsule: base + "/capsule"},
-		Stages: base + "/stages/{stage}", Steps: 64,
+		URLs:   services.URLs{Drops: url + "/drops", Sandbox: url + "/sandbox", Capsule: url + "/capsule"},
+		Stages: url + "/stages/{stage}", Steps: 64,
 	}
 }
 
@@ -122,7 +124,7 @@ func NewPlatform(ctx context.Context, dir string) (p *Platform, err error) {
 	if p.Events, err = nats.Open(ctx, nats.Options{URL: "embedded:", DataDir: dir}); err != nil {
 		return p, err
 	}
-	cfg := p.Config()
+	cfg := ConfigAt(p.URL())
 	p.Drops = dropclient.New(p.DropsURL())
 	activities, err := cfg.Activities(p.Events)
 	if err != nil {
