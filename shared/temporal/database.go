@@ -51,10 +51,24 @@ func openDatabase(ctx context.Context, path string) (*database, error) {
 		return nil, err
 	}
 	d := &database{path: path, lock: lock}
-	if err := d.prepare(ctx); err != nil {
+	err = createPrivate(path)
+	if err == nil {
+		err = d.prepare(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
 	return d, nil
+}
+
+// createPrivate creates the file, if it is not there, for nobody else to read:
+// workflows hold prompts. SQLite gives the files beside it the same rights.
+func createPrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // close brings all commits from the write-ahead log into the file, which then

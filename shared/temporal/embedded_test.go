@@ -94,6 +94,15 @@ func TestEmbeddedGoesOnAfterClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	files, err := filepath.Glob(filepath.Join(options.DataDir, "temporal.db*"))
+	if err != nil || len(files) < 2 {
+		t.Fatalf("found files %v, %v", files, err)
+	}
+	for _, file := range files {
+		if info, err := os.Stat(file); err != nil || info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("others may read %s: %v, %v", file, info.Mode(), err)
+		}
+	}
 	begun := client.StartWorkflowOptions{ID: workflowID, TaskQueue: temporal.TaskQueue}
 	if _, err := first.Client().ExecuteWorkflow(t.Context(), begun, workflowType); err != nil {
 		t.Fatal(err)
