@@ -41,6 +41,9 @@ func CompareContract(contract pipeline.ContractFile, f *File) []pipeline.Issue {
 				}
 				continue
 			}
+			if f.SyntaxErrors > len(f.Errors) {
+				continue // it may stand where the grammar cannot read
+			}
 			add(0, ContractMissing, analysis.SeverityError, "%s is not exported; the contract asks for %s", want.Name, wanted(want))
 			continue
 		}

@@ -1,10 +1,10 @@
 package syntax
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
-	"github.com/quantumlayer-dev/quantumlayer/shared/analysis"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 )
 
@@ -19,7 +19,7 @@ func syntaxErrors(t *Tree) []pipeline.Issue {
 		message := ""
 		switch {
 		case n.Missing:
-			message = fmt.Sprintf("syntax error: %s is missing", describe(n))
+			message = fmt.Sprintf("%s is missing", describe(n))
 		case n.IsError():
 			message = unreadable(n)
 		default:
@@ -31,10 +31,7 @@ func syntaxErrors(t *Tree) []pipeline.Issue {
 		} else if n.IsError() {
 			line, column = firstToken(n)
 		}
-		issues = append(issues, pipeline.Issue{
-			File: t.Path, Line: line, Column: column, Rule: "syntax-error",
-			Severity: analysis.SeverityError, Message: message,
-		})
+		issues = append(issues, syntaxError(t.Path, line, column, message))
 		i = int(n.last) // errors inside an error are guesses
 	}
 	return issues
@@ -51,19 +48,22 @@ func firstToken(n *Node) (line, column int) {
 func unreadable(n *Node) string {
 	text := OneLine(n.Text())
 	if text == "" {
-		return "syntax error: the code ends too early"
+		return "the code ends too early"
 	}
-	if strings.HasPrefix(text, "```") {
-		return "syntax error: a Markdown fence is no code"
+	if isFence([]byte(text)) {
+		return "a Markdown fence is no code"
 	}
 	if open := unclosed(n); open != nil {
-		return fmt.Sprintf("syntax error: %q is not closed, near %s", open.Kind, quote(OneLine(string(n.tree.Source[open.Start:n.End]))))
+		return fmt.Sprintf("%q is not closed, near %s", open.Kind, quote(OneLine(string(n.tree.Source[open.Start:n.End]))))
 	}
 	if p := n.Parent(); p != nil && p.Parent() != nil {
-		return fmt.Sprintf("syntax error: unexpected %s in this %s", quote(text), strings.ReplaceAll(p.Kind, "_", " "))
+		return fmt.Sprintf("unexpected %s in this %s", quote(text), strings.ReplaceAll(p.Kind, "_", " "))
 	}
-	return fmt.Sprintf("syntax error: unexpected %s", quote(text))
+	return fmt.Sprintf("unexpected %s", quote(text))
 }
+
+// isFence says whether code begins with the mark of a Markdown code block.
+func isFence(source []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(source), []byte("```")) }
 
 func quote(text string) string {
 	const limit = 60

@@ -21,16 +21,30 @@ type File struct {
 
 // Analyse reads one file. Wrong syntax is no error: it stands in File.Errors, and the rest of the file is read as far as
 // the parser recovers. Errors are those of Parse.
+//
+// In Go the language's own parser has the last word on syntax. Where it can read what the grammar cannot, Errors is empty
+// while SyntaxErrors is not.
 func Analyse(ctx context.Context, lang Language, path string, source []byte) (*File, error) {
-	t, err := Parse(ctx, lang, path, source)
+	f := &File{}
+	readable := source
+	var wrong []pipeline.Issue
+	if lang == Go && len(source) <= MaxBytes {
+		readable, wrong = checkGo(path, source)
+	}
+	t, err := Parse(ctx, lang, path, readable)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Tree: t}
+	t.Source = source
+	f.Tree = t
 	f.Path, f.Language = path, string(lang)
 	f.Lines, f.CommentLines = countLines(t)
 	f.Errors = syntaxErrors(t)
 	f.SyntaxErrors = len(f.Errors)
+	if lang == Go {
+		f.Errors = mergeErrors(wrong, f.Errors, isFence(source))
+		f.SyntaxErrors = max(f.SyntaxErrors, len(f.Errors))
+	}
 	f.Functions = measure(t)
 
 	d := declarations{}

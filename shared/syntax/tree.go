@@ -311,6 +311,20 @@ func (n *Node) Previous() *Node {
 	return nil
 }
 
+// Next is the named sibling after this one, comments included, or nil.
+func (n *Node) Next() *Node {
+	parent := n.Parent()
+	if parent == nil {
+		return nil
+	}
+	for i := n.last + 1; i <= parent.last; i = n.tree.nodes[i].last + 1 {
+		if n.tree.nodes[i].Named {
+			return &n.tree.nodes[i]
+		}
+	}
+	return nil
+}
+
 // IsComment says whether the node is a comment.
 func (n *Node) IsComment() bool { return n.Is("comment", "line_comment", "block_comment") }
 

@@ -128,7 +128,10 @@ func boundName(n *syntax.Node) string {
 		switch p.Kind {
 		case "short_var_declaration", "assignment_statement", "assignment", "augmented_assignment", "assignment_expression",
 			"augmented_assignment_expression", "compound_assignment_expr":
-			return p.Child("left").Text()
+			if left := p.Child("left"); left.Count() < 2 || !left.Is("expression_list", "pattern_list", "tuple_pattern") {
+				return left.Text()
+			}
+			return ""
 		case "var_spec", "const_spec", "variable_declarator", "keyword_argument", "const_item", "static_item", "public_field_definition",
 			"default_parameter", "typed_default_parameter":
 			return p.Child("name").Text()

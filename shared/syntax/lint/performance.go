@@ -32,7 +32,7 @@ var performanceRules = []Rule{
 		}),
 	},
 	{
-		ID: "nested-loops", Check: analysis.Performance, Severity: analysis.SeverityWarning,
+		ID: "nested-loops", Check: analysis.Performance, Severity: analysis.SeverityInfo,
 		Advice: "Look the inner items up in a map, or sort them first.",
 		find: measured(func(m pipeline.FunctionMetrics) (int, int, string) {
 			return m.NestedLoops, maxNestedLoops, "loops inside each other"

@@ -28,9 +28,10 @@ var issued = []struct {
 }
 
 var (
-	namesSecret = regexp.MustCompile(`(?i)(password|passwd|pwd|passphrase|secret|token|credentials?|(api|access|secret|private|auth|signing|encryption|jwt|hmac)[_-]?key)["']?$`)
-	placeholder = regexp.MustCompile(`(?i)\$\{|\{\{|%[sv]|<[^>]*>|example|change.?me|placeholder|dummy|your[_-]|redacted|\*\*\*|xxxx|\.\.\.|^env:|^file:|not[_-]a[_-]`)
-	urlPassword = regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^\s:/@]+:([^\s@/]{3,})@([^\s:/@]+)`)
+	namesSecret  = regexp.MustCompile(`(?i)(password|passwd|pwd|passphrase|secret|token|credentials?|(api|access|secret|private|auth|signing|encryption|jwt|hmac)[_-]?key)["']?$`)
+	placeholder  = regexp.MustCompile(`(?i)\$\{|\{\{|%[sv]|<[^>]*>|example|change.?me|placeholder|dummy|your[_-]|redacted|\*\*\*|xxxx|\.\.\.|^env:|^file:|not[_-]a[_-]`)
+	passwordWord = regexp.MustCompile(`(?i)^(password|passwd|passw?|pwd|pw|secret|token)$`)
+	urlPassword  = regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^\s:/@]+:([^\s@/]{3,})@([^\s:/@]+)`)
 )
 
 // hardcodedSecret looks at every string: for the form of an issued key, for a password inside a URL, and, where the name
@@ -59,7 +60,7 @@ func secretForm(text string, test bool) string {
 			return i.what
 		}
 	}
-	if m := urlPassword.FindStringSubmatch(text); m != nil && !test && !placeholder.MatchString(m[1]) && m[2] != "localhost" && m[2] != "127.0.0.1" {
+	if m := urlPassword.FindStringSubmatch(text); m != nil && !test && !placeholder.MatchString(m[1]) && !passwordWord.MatchString(m[1]) && m[2] != "localhost" && m[2] != "127.0.0.1" {
 		return "a URL with a password"
 	}
 	return ""

@@ -49,7 +49,7 @@ var semanticRules = []Rule{
 	},
 	{
 		ID: "ignored-result", Check: analysis.Semantic, Severity: analysis.SeverityWarning,
-		Advice: "If the call can fail, check its error.",
+		Advice: "If the call can fail, check its error, or say in a comment why it does not matter.",
 		find:   map[syntax.Language]finder{syntax.Go: ignoredResultGo},
 	},
 	{
@@ -107,7 +107,11 @@ var semanticRules = []Rule{
 }
 
 var (
-	elided     = regexp.MustCompile(`(?i)^(\.\.\.|…)|\b(rest|remainder) of (the|your|this) (code|file|function|implementation|logic|method)|\b(remaining|existing|previous|other) (code|methods|functions|implementation) (here|unchanged|omitted|remains?|stays?|as before)|(your|implementation|logic|code) (goes )?here\b|omitted for brevity|same as (before|above)$`)
+	elided = regexp.MustCompile(`(?i)^(\.\.\.|…)\s*$` +
+		`|^(\.\.\.|…)?\s*(and )?(the )?(rest|remainder) of (the|your|this) (code|file|class|functions?|implementation|methods?|logic)\b[^.]{0,30}\W*$` +
+		`|^(\.\.\.|…)?\s*(the )?(remaining|existing|previous|other) (code|methods|functions|fields|handlers|implementation)( (here|unchanged|omitted( for brevity)?|remains?( unchanged)?|stays?( the same)?|as before|goes? here))?\W*$` +
+		`|^(add |put |insert |write )?(your |the |actual )*(code|implementation|logic) (goes )?here\W*$` +
+		`|omitted for brevity\W*$|^(same|unchanged) as (before|above)\W*$`)
 	notWritten = regexp.MustCompile(`(?i)not[ _-]?(yet[ _-])?(been )?implemented|unimplemented|implement (me|this)|\btodo\b|not supported yet`)
 )
 
@@ -115,10 +119,16 @@ var (
 func elidedCode(s *source, report reporter) {
 	for n := range s.nodes("comment", "line_comment", "block_comment") {
 		text := commentText(n)
-		if elided.MatchString(text) {
+		if elided.MatchString(text) && !inProse(n) {
 			report(n, "the comment %q stands in for code", short(text))
 		}
 	}
+}
+
+// inProse says whether a comment is a line of a longer text: there, the words mean something else.
+func inProse(n *syntax.Node) bool {
+	before, after := n.Previous(), n.Next()
+	return before.IsComment() && before.EndLine >= n.Line-1 && before.Line < n.Line || after.IsComment() && after.Line == n.Line+1
 }
 
 var commentMarks = regexp.MustCompile(`^(//[/!]?|#|/\*+|\s|\*)+|(\*+/|\s)+$`)

@@ -47,15 +47,35 @@ func isEmptyTest(body *syntax.Node) bool {
 
 var noop = regexp.MustCompile(`(?i)no-?op|nop|discard|null|dummy|silent|fake|stub|mock`)
 
-// emptyFunctionGo lets marker methods and the methods of types that do nothing by name pass.
+// emptyFunctionGo lets pass what is empty on purpose: marker methods, methods that name nothing they are given, and those
+// of types that do nothing by name.
 func emptyFunctionGo(s *source, report reporter) {
 	for fn, body := range s.functions() {
 		name := fn.Child("name").Text()
 		marker := fn.Is("method_declaration") && fn.Child("parameters").Count() == 0 && strings.ToLower(name[:1]) == name[:1]
-		if isBare(body) && !s.test && !marker && !noop.MatchString(syntax.FunctionName(fn)) {
+		if isBare(body) && !s.test && !marker && !takesNothing(fn) && !noop.MatchString(syntax.FunctionName(fn)) {
 			report(fn, "%s does nothing", syntax.FunctionName(fn))
 		}
 	}
+}
+
+// takesNothing says whether a method has no name for its receiver or parameters, or only blank ones: it cannot do anything
+// with them, and says so.
+func takesNothing(fn *syntax.Node) bool {
+	if !fn.Is("method_declaration") {
+		return false
+	}
+	named := func(list *syntax.Node) bool {
+		for p := range list.Children() {
+			for _, name := range p.Fields("name") {
+				if name.Text() != "_" {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	return !named(fn.Child("parameters")) && (!named(fn.Child("receiver")) || fn.Child("parameters").Count() > 0)
 }
 
 var (
@@ -93,7 +113,11 @@ func qualifiers(t *syntax.Tree) map[string]bool {
 	return used
 }
 
+// unusedImportGo says nothing of a file that the grammar cannot read to its end: the use may stand in the part it cannot read.
 func unusedImportGo(s *source, report reporter) {
+	if s.SyntaxErrors > 0 {
+		return
+	}
 	used := qualifiers(s.Tree)
 	for spec := range s.nodes("import_spec") {
 		importPath, alias := syntax.StringValue(spec.Child("path")), spec.Child("name").Text()
@@ -127,7 +151,7 @@ func swallowedGo(s *source, report reporter) {
 }
 
 // mayIgnore are calls whose error says nothing that a caller could act on.
-var mayIgnore = regexp.MustCompile(`(^|\.)(Close|Rollback|Fprint|Fprintf|Fprintln|Print|Printf|Println)$`)
+var mayIgnore = regexp.MustCompile(`(^|\.)(Close|Rollback|Write|WriteString|WriteByte|WriteRune|Fprint|Fprintf|Fprintln|Print|Printf|Println)$`)
 
 func ignoredResultGo(s *source, report reporter) {
 	if s.test {
@@ -143,26 +167,47 @@ func ignoredResultGo(s *source, report reporter) {
 		for l := range n.Child("left").Children() {
 			blank = blank && l.Text() == "_"
 		}
-		if blank {
+		if blank && !hasReason(n) {
 			report(n, "all that %s returns is thrown away", c.shown())
 		}
 	}
 }
 
+// hasReason says whether a comment stands on the statement's line or right above it.
+func hasReason(n *syntax.Node) bool {
+	before, after := n.Previous(), n.Next()
+	return before.IsComment() && before.EndLine == n.Line-1 || after.IsComment() && after.Line == n.EndLine
+}
+
+// panicGo lets pass what panics on purpose: Must functions, what is said to be unreachable, and a panic that is handed on
+// after recover.
 func panicGo(s *source, report reporter) {
 	if s.test || s.Package == "main" {
 		return
+	}
+	recovers := map[*syntax.Node]bool{}
+	for c := range s.calling() {
+		if c.full == "recover" {
+			recovers[s.function(c.node)] = true
+		}
 	}
 	for c := range s.calling() {
 		if c.full != "panic" {
 			continue
 		}
 		name := s.function(c.node).Child("name").Text()
+		if recovers[s.function(c.node)] || name == "Panic" || name == "Fatal" {
+			continue
+		}
 		message := strings.ToLower(c.arg(0).Text())
 		if name == "init" || strings.HasPrefix(strings.ToLower(name), "must") || strings.Contains(message, "unreachable") ||
 			notWritten.MatchString(message) { // a stub, which has a rule of its own
 			continue
 		}
-		report(c.node, "%s panics", syntax.FunctionName(c.node.Function()))
+		who := syntax.FunctionName(c.node.Function())
+		if who == "" {
+			who = "a function without a name"
+		}
+		report(c.node, "%s panics", who)
 	}
 }

@@ -234,7 +234,7 @@ func (s *source) fromRequest(n *syntax.Node) bool {
 
 var requests = map[syntax.Language]*regexp.Regexp{
 	syntax.Go:         regexp.MustCompile(`^(r|req|request)\.(FormValue|PostFormValue|PathValue|URL|Form|PostForm|Header|Cookie)\b|^(chi\.URLParam|mux\.Vars)\(|^c\.(Param|Query|PostForm|FormValue|QueryParam)\(`),
-	syntax.Python:     regexp.MustCompile(`^(flask\.)?(self\.)?request\.(args|form|values|json|files|GET|POST|query_params|path_params|get_json|headers|cookies|data)\b|^input\(|^sys\.argv\b`),
+	syntax.Python:     regexp.MustCompile(`^(flask\.)?(self\.)?request\.(args|form|values|json|files|GET|POST|query_params|path_params|get_json|headers|cookies|data)\b`),
 	syntax.JavaScript: scriptRequest,
 	syntax.TypeScript: scriptRequest,
 	syntax.Java:       regexp.MustCompile(`^(req|request)\.(getParameter|getHeader|getPathInfo|getQueryString|getRequestURI|getCookies)\b`),
