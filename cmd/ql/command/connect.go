@@ -14,6 +14,7 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/home"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/filelock"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
 const (
@@ -34,6 +35,18 @@ type session struct {
 
 // local says that the platform ends with this command.
 func (s *session) local() bool { return s.platform != nil }
+
+// settledGet gives a run as it stands. A platform of this process that was started after a crash needs a while until it knows:
+// the step that was cut has to time out first.
+func (s *session) settledGet(ctx context.Context, id string) (workflow.Run, error) {
+	const tries = 3
+	for try := 1; ; try++ {
+		run, err := s.Get(ctx, id)
+		if err == nil || !s.local() || try == tries || !retryable(err) || ctx.Err() != nil {
+			return run, err
+		}
+	}
+}
 
 // need is what a command does with the platform.
 type need int

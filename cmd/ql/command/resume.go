@@ -47,7 +47,7 @@ again too.`,
 }
 
 func (a *app) goOn(ctx context.Context, s *session, id string, t target, better bool) error {
-	run, err := s.Get(ctx, id)
+	run, err := s.settledGet(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func (a *app) status() *cobra.Command {
 		ValidArgsFunction: a.completeRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withRun(cmd.Context(), look, args[0], func(ctx context.Context, s *session) error {
-				run, err := s.Get(ctx, args[0])
+				run, err := s.settledGet(ctx, args[0])
 				if err != nil {
 					return err
 				}

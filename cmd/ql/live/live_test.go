@@ -94,6 +94,7 @@ func script(t *testing.T) []workflow.Event {
 		stageEvent(t, state(pipeline.FRDGeneration, workflow.Running, 0.4, 0)),
 		stageEvent(t, used(reused, 2000, 310)),
 		stageEvent(t, state(pipeline.CodeGeneration, workflow.Running, 2, 0)),
+		progress(t, workflow.Progress{Stage: pipeline.CodeGeneration, Total: 14, Message: "asking for internal/store/store.go"}),
 		progress(t, workflow.Progress{Stage: pipeline.CodeGeneration, Done: 1, Total: 14, Message: "wrote internal/store/store.go"}),
 		progress(t, workflow.Progress{Stage: pipeline.CodeGeneration, Done: 1, Total: 14, Message: "wrote internal/store/store.go"}),
 		stageEvent(t, state(pipeline.CodeGeneration, workflow.Completed, 2, 8)),

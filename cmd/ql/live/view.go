@@ -23,12 +23,13 @@ type Plain struct {
 	began bool
 	seen  map[pipeline.Stage]workflow.StageState
 	said  map[pipeline.Stage]string
+	done  map[pipeline.Stage]int
 	err   error
 }
 
 // NewPlain makes a view that writes lines to w.
 func NewPlain(w io.Writer) *Plain {
-	return &Plain{w: w, seen: map[pipeline.Stage]workflow.StageState{}, said: map[pipeline.Stage]string{}}
+	return &Plain{w: w, seen: map[pipeline.Stage]workflow.StageState{}, said: map[pipeline.Stage]string{}, done: map[pipeline.Stage]int{}}
 }
 
 // Event is part of View; Plain shows boards only.
@@ -49,11 +50,16 @@ func (p *Plain) Show(b Board) {
 		if changed {
 			p.seen[row.Stage] = row
 			delete(p.said, row.Stage)
+			delete(p.done, row.Stage)
 			p.line("%s", stageLine(row))
 		}
+		// Of a stage that counts, a line for each thing done is enough: what it is about to do is for who watches live.
 		progress, ok := b.Progress[row.Stage]
-		if text := progressText(progress); ok && text != "" && text != p.said[row.Stage] {
-			p.said[row.Stage] = text
+		if !ok || (progress.Total > 0 && progress.Done <= p.done[row.Stage]) {
+			continue
+		}
+		if text := progressText(progress); text != "" && text != p.said[row.Stage] {
+			p.done[row.Stage], p.said[row.Stage] = progress.Done, text
 			p.line("%s %s", label(row), text)
 		}
 	}

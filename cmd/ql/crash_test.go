@@ -1,0 +1,205 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
+	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/live"
+	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
+	"github.com/quantumlayer-dev/quantumlayer/shared/event"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+)
+
+const libraryPrompt = "A REST API for a lending library: members, books, loans. A member borrows at most five books; a loan is due after 21 days."
+
+// goEnv asks the go command for a setting of this machine.
+func goEnv(name string) string {
+	out, err := exec.Command("go", "env", name).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// up starts "ql up" over a data folder and gives its process and a client of it.
+func up(t *testing.T, dir string) (*exec.Cmd, *client.Client) {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := &exec.Cmd{Path: exe, Args: []string{"ql", "up", "--json", "--addr", "127.0.0.1:0", "--data", dir}, Stderr: os.Stderr}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { kill(t, cmd) })
+	line, err := bufio.NewReader(out).ReadBytes('\n')
+	if err != nil {
+		t.Fatalf("ql up says nothing: %v", err)
+	}
+	go io.Copy(io.Discard, out) // so that it never waits for us
+	var said struct{ URL string }
+	if err := json.Unmarshal(line, &said); err != nil {
+		t.Fatalf("ql up says %s: %v", line, err)
+	}
+	c, err := client.New(said.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cmd, c
+}
+
+// kill ends a process as a power cut does. One that has ended is no matter.
+func kill(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	if cmd.ProcessState != nil {
+		return
+	}
+	if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		t.Error(err)
+	}
+	_ = cmd.Wait() // it was killed, and says so
+}
+
+// TestKilledInAnyStage kills the platform after each of several stages of one run, and starts it again: the run goes on to its
+// end, and no stage that was finished is done a second time.
+func TestKilledInAnyStage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts the platform several times")
+	}
+	dir := t.TempDir()
+	cmd, c := up(t, dir)
+	started, err := c.Start(t.Context(), pipeline.Request{Prompt: libraryPrompt}, "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seen uint64
+	finished := map[pipeline.Stage]string{} // stage → its drop, as it stood when it was first said to be done
+	for _, stage := range []pipeline.Stage{pipeline.PromptEnhancement, pipeline.RequirementsParsing, pipeline.CodeGeneration, pipeline.VerificationStep} {
+		seen = awaitStage(t, c, started.ID, seen, stage, finished)
+		kill(t, cmd)
+		cmd, c = up(t, dir)
+	}
+	run := awaitEnd(t, c, started.ID, seen)
+	if !live.Verified(run) {
+		t.Fatalf("the run ended as %s: %+v", run.Status, run.Findings)
+	}
+	for _, row := range run.Stages {
+		if id, ok := finished[row.Stage]; ok && row.Round == 0 && row.DropID != id {
+			t.Errorf("%s was done twice: drop %s, then %s", row.Stage, id, row.DropID)
+		}
+	}
+	drops, err := c.Drops(t.Context(), started.ID, "", string(drop.TypeResult))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type step struct {
+		stage   string
+		version int
+	}
+	results := map[step]int{}
+	for _, d := range drops {
+		results[step{d.Stage, d.Version}]++
+	}
+	for s, n := range results {
+		if n > 1 {
+			t.Errorf("%s has %d results of round %d", s.stage, n, s.version)
+		}
+	}
+	if len(results) < len(pipeline.Stages()) {
+		t.Errorf("%d results, want one of each of the %d stages", len(results), len(pipeline.Stages()))
+	}
+}
+
+// errSeen ends the reading of events.
+var errSeen = errors.New("seen")
+
+// awaitStage reads events until the stage is started, or further on, and gives the last event's sequence.
+func awaitStage(t *testing.T, c *client.Client, id string, after uint64, stage pipeline.Stage, finished map[pipeline.Stage]string) uint64 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	err := c.Events(ctx, id, after, func(e workflow.Event) error {
+		after = e.Sequence
+		of, what, err := event.ParseStageType(e.Type)
+		if err != nil {
+			return nil
+		}
+		if what == event.Completed {
+			var state workflow.StageState
+			if err := json.Unmarshal(e.Data, &state); err != nil {
+				return err
+			}
+			if _, ok := finished[of]; !ok {
+				finished[of] = state.DropID
+			}
+		}
+		if of == stage {
+			return errSeen
+		}
+		return nil
+	})
+	if !errors.Is(err, errSeen) {
+		t.Fatalf("waiting for %s: %v", stage, err)
+	}
+	return after
+}
+
+func awaitEnd(t *testing.T, c *client.Client, id string, after uint64) workflow.Run {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	if err := c.Events(ctx, id, after, func(workflow.Event) error { return nil }); err != nil {
+		t.Fatalf("following the run to its end: %v", err)
+	}
+	for ctx.Err() == nil {
+		run, err := c.Get(ctx, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if run.Status.Ended() {
+			return run
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("the run does not end")
+	return workflow.Run{}
+}
+
+// TestCapsuleIsReproducible: two platforms, two runs, the same bytes.
+func TestCapsuleIsReproducible(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes the same project twice")
+	}
+	var sums []string
+	for range 2 {
+		dir := t.TempDir()
+		_, c := up(t, dir)
+		started, err := c.Start(t.Context(), pipeline.Request{Prompt: libraryPrompt}, "key")
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := awaitEnd(t, c, started.ID, 0)
+		if run.Capsule == nil {
+			t.Fatalf("no capsule: %s, %+v", run.Status, run.Problem)
+		}
+		sums = append(sums, run.Capsule.SHA256)
+	}
+	if sums[0] != sums[1] {
+		t.Errorf("two runs, two capsules: %v", sums)
+	}
+}

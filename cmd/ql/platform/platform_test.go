@@ -1,0 +1,196 @@
+package platform_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
+	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/platform"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+)
+
+// start starts a platform over dir, on a free port, and stops it with the test.
+func start(t *testing.T, c platform.Config) *platform.Platform {
+	t.Helper()
+	p, err := tryStart(t, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, p) })
+	return p
+}
+
+func tryStart(t *testing.T, c platform.Config) (*platform.Platform, error) {
+	t.Helper()
+	if c.Address == "" {
+		c.Address = "127.0.0.1:0"
+	}
+	log, err := os.OpenFile(filepath.Join(c.Dir, "test.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { log.Close() })
+	c.Logger = slog.New(slog.NewJSONHandler(log, nil))
+	return platform.Start(t.Context(), c)
+}
+
+func stop(t *testing.T, p *platform.Platform) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 30*time.Second)
+	defer cancel()
+	if err := p.Close(ctx); err != nil {
+		t.Errorf("stopping the platform: %v", err)
+	}
+}
+
+// get reads a URL of the platform.
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+// The platform in one process: it answers where it says, keeps a run over a restart, and can be looked at without going on.
+func TestPlatform(t *testing.T) {
+	dir := t.TempDir()
+	p, err := tryStart(t, platform.Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		"/readyz":                            "ready",
+		"/openapi.json":                      `"/v1/workflows"`,
+		"/functions/llm-router/readyz":       "ready",
+		"/functions/frd-generation/healthz":  "ok",
+		"/functions/quantum-drops/readyz":    "ready",
+		"/functions/sandbox-runner/healthz":  "ok",
+		"/functions/llm-router/v1/models":    "blueprint",
+		"/functions/workflow-api/v1/no-such": "", // it answers at the root only
+	} {
+		status, body := get(t, p.URL()+path)
+		if ok := status == http.StatusOK; ok != (want != "") || !strings.Contains(body, want) {
+			t.Errorf("%s: %d %.200s", path, status, body)
+		}
+	}
+	c, err := client.New(p.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, err := c.Start(t.Context(), pipeline.Request{Prompt: "A library of functions that reverse texts and count their words."}, "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Stopped in the middle, wherever that is.
+	stop(t, p)
+
+	idle := start(t, platform.Config{Dir: dir, Idle: true})
+	if c, err = client.New(idle.URL()); err != nil {
+		t.Fatal(err)
+	}
+	runs, err := c.List(t.Context(), 10)
+	if err != nil || len(runs) != 1 || runs[0].ID != started.ID {
+		t.Fatalf("the run is lost: %+v, %v", runs, err)
+	}
+	run, err := c.Get(t.Context(), started.ID)
+	if fault.Is(err, fault.Unavailable) { // a step that was cut has to time out first
+		run, err = c.Get(t.Context(), started.ID)
+	}
+	if err != nil || run.Status != workflow.Running || len(run.Stages) != 14 {
+		t.Fatalf("an idle platform does not tell how the run stands: %+v, %v", run, err)
+	}
+}
+
+func TestStartSaysWhatIsWrong(t *testing.T) {
+	taken, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	closed, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := closed.Addr().String()
+	closed.Close()
+	for name, tc := range map[string]struct {
+		config platform.Config
+		want   []string
+	}{
+		"port in use":              {platform.Config{Address: taken.Addr().String()}, []string{"in use", "--addr"}},
+		"no database scheme":       {env("QL_DATABASE_URL", "mysql://h/d"), []string{"QL_DATABASE_URL"}},
+		"no database":              {env("QL_DATABASE_URL", "postgres://u:secret@"+nobody+"/d"), []string{"quantum-drops"}},
+		"no blobs":                 {env("QL_BLOBS_URL", "s3:/x"), []string{"QL_BLOBS_URL"}},
+		"no event log":             {env("QL_EVENTS_URL", "nats://"+nobody), []string{"QL_EVENTS_URL", "check the variable"}},
+		"no scheme for the events": {env("QL_EVENTS_URL", "kafka://h"), []string{"QL_EVENTS_URL", "embedded:"}},
+		"no Temporal scheme":       {env("QL_TEMPORAL_URL", "h:7233"), []string{"QL_TEMPORAL_URL", "temporal://"}},
+		"no cache":                 {env("QL_CACHE_URL", "memcached://h"), []string{"QL_CACHE_URL"}},
+		"no model server":          {env("QL_LLM_URL", "localhost"), []string{"QL_LLM_URL"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.config.Dir = t.TempDir()
+			p, err := tryStart(t, tc.config)
+			if err == nil {
+				stop(t, p)
+				t.Fatal("it starts")
+			}
+			var f *fault.Error
+			if !errors.As(err, &f) || f.Code != fault.Invalid {
+				t.Errorf("%v: want a fault that the user can mend", err)
+			}
+			for _, text := range tc.want {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("%v: want %q in it", err, text)
+				}
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("%v: a secret is shown", err)
+			}
+			// All is given back: the same folder can be used at once.
+			start(t, platform.Config{Dir: tc.config.Dir, Idle: true})
+		})
+	}
+}
+
+func env(name, value string) platform.Config {
+	return platform.Config{Environ: map[string]string{name: value}}
+}
+
+// The OpenAPI document is one that programs can read.
+func TestOpenAPI(t *testing.T) {
+	p := start(t, platform.Config{Dir: t.TempDir(), Idle: true})
+	_, body := get(t, p.URL()+"/openapi.json")
+	var document struct {
+		OpenAPI string                     `json:"openapi"`
+		Paths   map[string]json.RawMessage `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(body), &document); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(document.OpenAPI, "3.1") || len(document.Paths) < 8 {
+		t.Errorf("OpenAPI %s with %d paths", document.OpenAPI, len(document.Paths))
+	}
+}
