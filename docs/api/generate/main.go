@@ -4,10 +4,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 
@@ -28,7 +31,11 @@ func main() {
 }
 
 func run(dir string, check bool) error {
-	docs := map[string]any{"openapi.json": workflowapi.OpenAPI()}
+	openAPI, err := openAPI()
+	if err != nil {
+		return err
+	}
+	docs := map[string]any{"openapi.json": openAPI}
 	add(docs, pipeline.PromptEnhancement, runner.NewSchema[pipeline.PromptEnhancementIn](), runner.NewSchema[pipeline.PromptEnhancementOut]())
 	add(docs, pipeline.FRDGeneration, runner.NewSchema[pipeline.FRDGenerationIn](), runner.NewSchema[pipeline.FRDGenerationOut]())
 	add(docs, pipeline.RequirementsParsing, runner.NewSchema[pipeline.RequirementsParsingIn](), runner.NewSchema[pipeline.RequirementsParsingOut]())
@@ -46,6 +53,16 @@ func run(dir string, check bool) error {
 		errs = append(errs, write(filepath.Join(dir, name), doc, check))
 	}
 	return errors.Join(errs...)
+}
+
+// openAPI is the document that workflow-api serves.
+func openAPI() (json.RawMessage, error) {
+	rec := httptest.NewRecorder()
+	workflowapi.Handler(context.Background(), workflowapi.Parts{}).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/openapi.json", nil))
+	if rec.Code != http.StatusOK {
+		return nil, fmt.Errorf("workflow-api answers %d for /openapi.json", rec.Code)
+	}
+	return rec.Body.Bytes(), nil
 }
 
 // add names the two schemas of a stage after its event types.
