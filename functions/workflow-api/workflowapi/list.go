@@ -3,7 +3,9 @@ package workflowapi
 import (
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"strings"
 	"time"
 
@@ -24,9 +26,9 @@ type runsPage struct{ Body workflow.Page }
 func (a *api) list(ctx context.Context, in *listInput) (*runsPage, error) {
 	ctx, cancel := context.WithTimeout(ctx, temporalTimeout)
 	defer cancel()
-	token, err := base64.RawURLEncoding.DecodeString(in.Cursor)
+	token, err := parseCursor(in.Cursor)
 	if err != nil {
-		return nil, fault.New(fault.Unprocessable, "the cursor is none that this service gave out")
+		return nil, err
 	}
 	listed, err := a.Temporal.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 		PageSize: int32(in.Limit), NextPageToken: token, Query: inState(workflow.Status(in.Status)),
@@ -38,13 +40,34 @@ func (a *api) list(ctx context.Context, in *listInput) (*runsPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := workflow.Page{Runs: []workflow.Run{}, Cursor: base64.RawURLEncoding.EncodeToString(listed.GetNextPageToken())}
+	page := workflow.Page{Runs: []workflow.Run{}, Cursor: newCursor(listed.GetNextPageToken())}
 	for _, e := range listed.GetExecutions() {
 		if run := e.GetExecution(); latest[run.GetWorkflowId()] == "" || latest[run.GetWorkflowId()] == run.GetRunId() {
 			page.Runs = append(page.Runs, asRun(e))
 		}
 	}
 	return &runsPage{Body: page}, nil
+}
+
+// newCursor is a page token of Temporal in a URL. Temporal fails as if it were broken on a token that is none, so there is a
+// checksum.
+func newCursor(token []byte) string {
+	if len(token) == 0 {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(append(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(token)), token...))
+}
+
+func parseCursor(cursor string) ([]byte, error) {
+	if cursor == "" {
+		return nil, nil
+	}
+	const sum = 4
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(raw) <= sum || binary.BigEndian.Uint32(raw) != crc32.ChecksumIEEE(raw[sum:]) {
+		return nil, fault.New(fault.Unprocessable, "the cursor is none that this service gave out")
+	}
+	return raw[sum:], nil
 }
 
 // inState is the visibility query for runs in a state; empty: in any.

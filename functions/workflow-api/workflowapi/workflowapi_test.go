@@ -161,14 +161,14 @@ func TestBadRequests(t *testing.T) {
 		status int
 		fields []string
 	}{
-		"no JSON":           {"prompt", 400, nil},
+		"no JSON":           {"prompt", 400, []string{"body"}},
 		"not UTF-8":         {"{\"prompt\":\"\xff\xfe\"}", 400, nil},
 		"no prompt":         {`{}`, 422, []string{"body"}},
 		"empty prompt":      {`{"prompt":"  "}`, 422, []string{"body.prompt"}},
 		"long prompt":       {`{"prompt":"` + strings.Repeat("x", pipeline.PromptLimit+1) + `"}`, 422, []string{"body.prompt"}},
 		"too large":         {`{"prompt":"` + strings.Repeat("x", workflowapi.BodyLimit) + `"}`, 413, nil},
 		"two wrong":         {`{"prompt":"x","language":"cobol","type":"game"}`, 422, []string{"body.language", "body.type"}},
-		"unknown field":     {`{"prompt":"x","colour":"red"}`, 422, []string{"body"}},
+		"unknown field":     {`{"prompt":"x","colour":"red"}`, 422, []string{"body.colour"}},
 		"many rounds":       {`{"prompt":"x","repair_rounds":99}`, 422, []string{"body.repair_rounds"}},
 		"wrong type":        {`{"prompt":7}`, 422, []string{"body.prompt"}},
 		"another framework": {`{"prompt":"x","framework":"rails"}`, 422, []string{"body.framework"}},

@@ -90,12 +90,14 @@ func (w *World) Play(run string, s *Script) *Script {
 	return s
 }
 
+// script finds the script of a run. It waits for it a while, since a run whose ID the platform makes is known only when it runs.
 func (w *World) script(run string) (*Script, bool) {
-	s, ok := w.scripts.Load(run)
-	if !ok {
-		return nil, false
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if s, ok := w.scripts.Load(run); ok {
+			return s.(*Script), true
+		}
 	}
-	return s.(*Script), true
+	return nil, false
 }
 
 // Platform is a world with Temporal, NATS and a worker.
