@@ -16,11 +16,20 @@ import (
 type Rule struct {
 	ID       string
 	Check    analysis.Check
-	Severity string // error, warning or info
+	Severity string // error, warning or info; in some languages another, see SeverityIn
 	CWE      string // for security rules, e.g. CWE-89
 	Advice   string // what to do about it
 
-	find map[syntax.Language]finder
+	find   map[syntax.Language]finder
+	softer map[syntax.Language]string // the severities of the languages that differ
+}
+
+// SeverityIn is the rule's severity in a language: what keeps Go from compiling may be mere untidiness elsewhere.
+func (r Rule) SeverityIn(lang syntax.Language) string {
+	if s := r.softer[lang]; s != "" {
+		return s
+	}
+	return r.Severity
 }
 
 // finder looks for a rule's violations in one file.
@@ -52,6 +61,7 @@ func File(ctx context.Context, f *syntax.File, checks ...analysis.Check) ([]pipe
 		if find == nil || !slices.Contains(checks, rule.Check) {
 			continue
 		}
+		rule.Severity = rule.SeverityIn(s.lang)
 		find(s, func(n *syntax.Node, format string, args ...any) {
 			issues = append(issues, rule.issue(f.Path, n.Line, n.Column, fmt.Sprintf(format, args...)))
 		})

@@ -26,7 +26,7 @@ func (p *project) checkScriptModules(files []*syntax.File) {
 			}
 			target := path.Join(path.Dir(f.Path), i.Path)
 			ext := path.Ext(target)
-			if ext != "" && !slices.Contains(extensions, ext) && isAsset(ext) {
+			if isAsset(ext) || strings.HasSuffix(i.Path, "/") || strings.HasSuffix(i.Path, "..") { // a folder has its entry in package.json
 				continue
 			}
 			candidates := []string{target}

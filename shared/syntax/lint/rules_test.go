@@ -61,7 +61,7 @@ func checkRule(t *testing.T, rule lint.Rule, lang syntax.Language, name string) 
 			}
 		}
 		for _, i := range issues {
-			fmt.Fprintf(&got, "%s:%d:%d: %s\n", i.File, i.Line, i.Column, i.Message)
+			fmt.Fprintf(&got, "%s:%d:%d: %s: %s\n", i.File, i.Line, i.Column, i.Severity, i.Message)
 		}
 	}
 	if fires == 0 || quiet == 0 {

@@ -17,6 +17,7 @@ var semanticRules = []Rule{
 			syntax.Go: stubGo, syntax.Python: stubPython, syntax.JavaScript: stubScript, syntax.TypeScript: stubScript,
 			syntax.Java: stubJava, syntax.Rust: stubRust,
 		},
+		softer: map[syntax.Language]string{syntax.Python: analysis.SeverityWarning}, // it may be for a class in another file to override
 	},
 	{
 		ID: "elided-code", Check: analysis.Semantic, Severity: analysis.SeverityError,
@@ -37,6 +38,10 @@ var semanticRules = []Rule{
 		find: map[syntax.Language]finder{
 			syntax.Go: unusedImportGo, syntax.Python: unusedImportPython, syntax.JavaScript: unusedImportScript,
 			syntax.TypeScript: unusedImportScript, syntax.Java: unusedImportJava,
+		},
+		softer: map[syntax.Language]string{
+			syntax.Python: analysis.SeverityWarning, syntax.JavaScript: analysis.SeverityWarning,
+			syntax.TypeScript: analysis.SeverityWarning, syntax.Java: analysis.SeverityWarning,
 		},
 	},
 	{

@@ -39,6 +39,7 @@ func TestSecretsInTextFiles(t *testing.T) {
 		"values.yaml":  "tokenPath: /v1/token2",
 		"config.json":  `"password": "changeme1",`,
 		"README.md":    "Set `DB_PASSWORD=hunter2x` or postgres://app:w0rdpass@db.internal/app",
+		"key.pem":      "-----BEGIN " + "PRIVATE KEY-----\\nXXXX\\nXXXX",
 		"go.sum":       "token=k3y-9fB2xQ7w",
 		"notes.txt":    "password: hunter2x",
 		"compose.yaml": "url: postgres://app:w0rdpass@localhost/app",
