@@ -103,17 +103,6 @@ type Report struct {
 	Hotspots []Hotspot        `json:"hotspots,omitempty" doc:"Worst first, at most twenty; with the performance check"`
 }
 
-// IssuesOf gives the issues of one file.
-func (r Report) IssuesOf(path string) []pipeline.Issue {
-	var issues []pipeline.Issue
-	for _, i := range r.Issues {
-		if i.File == path {
-			issues = append(issues, i)
-		}
-	}
-	return issues
-}
-
 // RequirementsRequest asks to read a functional requirements document.
 type RequirementsRequest struct {
 	Markdown string `json:"markdown" minLength:"1" doc:"The document; at most 256 KiB"`
