@@ -78,15 +78,6 @@ type File struct {
 	SyntaxErrors int                        `json:"syntax_errors" doc:"Places that the grammar cannot read; above 0, what is said of the file may be incomplete"`
 }
 
-// Hotspot is a function that is worth a look first.
-type Hotspot struct {
-	File     string   `json:"file"`
-	Function string   `json:"function"`
-	Line     int      `json:"line"`
-	Score    int      `json:"score" doc:"Sum of what the reasons weigh; only the order means something"`
-	Reasons  []string `json:"reasons"`
-}
-
 // Request asks for an analysis.
 type Request struct {
 	Language string                  `json:"language" enum:"go,python,javascript,typescript,java,rust" doc:"The project's language; files in another one are read by their extension"`
@@ -100,7 +91,7 @@ type Request struct {
 type Report struct {
 	Files    []File           `json:"files"`
 	Issues   []pipeline.Issue `json:"issues"`
-	Hotspots []Hotspot        `json:"hotspots,omitempty" doc:"Worst first, at most twenty; with the performance check"`
+	Hotspots []pipeline.Hotspot        `json:"hotspots,omitempty" doc:"Worst first, at most twenty; with the performance check"`
 }
 
 // RequirementsRequest asks to read a functional requirements document.

@@ -352,7 +352,17 @@ type PerformanceAnalysisIn struct {
 // PerformanceAnalysisOut is complexity read off syntax trees; nothing is run.
 type PerformanceAnalysisOut struct {
 	Functions []FunctionMetrics `json:"functions"`
+	Hotspots  []Hotspot         `json:"hotspots,omitempty" doc:"Worst first, at most twenty"`
 	Issues    []Issue           `json:"issues"`
+}
+
+// Hotspot is a function that is worth a look first.
+type Hotspot struct {
+	File     string   `json:"file"`
+	Function string   `json:"function"`
+	Line     int      `json:"line"`
+	Score    int      `json:"score" doc:"Sum of what the reasons weigh; only the order means something"`
+	Reasons  []string `json:"reasons"`
 }
 
 // FunctionMetrics measures one function.

@@ -16,7 +16,7 @@ const MaxHotspots = 20
 // Hotspots ranks the functions that are worth a look first, worst first, by what weighs on them: each way through the code
 // beyond ten 1, each level of nesting beyond three 3, each loop inside another 10, each performance issue that is more
 // than its measures 8. Functions of tests and those with nothing to say are left out.
-func Hotspots(files []*syntax.File, issues []pipeline.Issue) []analysis.Hotspot {
+func Hotspots(files []*syntax.File, issues []pipeline.Issue) []pipeline.Hotspot {
 	measures := map[string]bool{"complex-function": true, "deep-nesting": true, "nested-loops": true, "long-function": true, "many-parameters": true}
 	costs := map[string]bool{}
 	for _, r := range performanceRules {
@@ -28,13 +28,13 @@ func Hotspots(files []*syntax.File, issues []pipeline.Issue) []analysis.Hotspot 
 			byFile[i.File] = append(byFile[i.File], i)
 		}
 	}
-	var spots []analysis.Hotspot
+	var spots []pipeline.Hotspot
 	for _, f := range files {
 		if syntax.IsTest(f.Tree.Language, f.Path) {
 			continue
 		}
 		for _, m := range f.Functions {
-			spot := analysis.Hotspot{File: f.Path, Function: m.Name, Line: m.Line}
+			spot := pipeline.Hotspot{File: f.Path, Function: m.Name, Line: m.Line}
 			weigh := func(weight int, format string, args ...any) {
 				if weight > 0 {
 					spot.Score += weight
@@ -54,7 +54,7 @@ func Hotspots(files []*syntax.File, issues []pipeline.Issue) []analysis.Hotspot 
 			}
 		}
 	}
-	slices.SortStableFunc(spots, func(a, b analysis.Hotspot) int {
+	slices.SortStableFunc(spots, func(a, b pipeline.Hotspot) int {
 		if a.Score != b.Score {
 			return b.Score - a.Score
 		}

@@ -33,7 +33,7 @@ func (s Stage) Handle(ctx context.Context, in pipeline.PerformanceAnalysisIn) (p
 	if err != nil {
 		return pipeline.PerformanceAnalysisOut{}, err
 	}
-	out := pipeline.PerformanceAnalysisOut{Issues: report.Issues, Functions: []pipeline.FunctionMetrics{}}
+	out := pipeline.PerformanceAnalysisOut{Issues: report.Issues, Functions: []pipeline.FunctionMetrics{}, Hotspots: report.Hotspots}
 	for _, f := range report.Files {
 		out.Functions = append(out.Functions, f.Functions...)
 	}

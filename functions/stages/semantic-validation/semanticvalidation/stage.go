@@ -30,7 +30,7 @@ type Stage struct{ Analyser Analyser }
 
 // Handle gives every finding with file, line and rule, and what each file holds.
 func (s Stage) Handle(ctx context.Context, in pipeline.SemanticValidationIn) (pipeline.SemanticValidationOut, error) {
-	report, err := s.Analyser.Analyse(ctx, analysis.Request{Language: in.Language, Files: in.Files, Contract: in.Contract.Files,
+	report, err := s.Analyser.Analyse(ctx, analysis.Request{Language: in.Language, Module: in.Contract.Module, Files: in.Files, Contract: in.Contract.Files,
 		Checks: []analysis.Check{analysis.Syntax, analysis.Semantic}})
 	if err != nil {
 		return pipeline.SemanticValidationOut{}, err
