@@ -72,7 +72,7 @@ func (x *reader) assume(s string) { x.assumptions = append(x.assumptions, s) }
 func (x *reader) defaults(e string) {
 	_, last := cutLast(e)
 	fields, known := wellKnown[last]
-	if !known {
+	if _, isLink := links[e]; !known || fields == "" && !isLink {
 		fields = "name!"
 	}
 	var facts []fact
@@ -145,8 +145,9 @@ func (x *reader) completeEntity(e *entity) {
 	}
 	if e.first("required", "") == nil {
 		var list []string
+		identity := e.identity()
 		for _, f := range e.Inputs() {
-			if (f.Type == text || f.Type == email) && f.OneOf() == nil && len(list) == 0 || f.Unique() != nil || f.Name == "starts_at" {
+			if f.Name == identity || f.Unique() != nil || f.Name == "starts_at" {
 				list = append(list, f.Name)
 			}
 		}
@@ -161,6 +162,9 @@ func (x *reader) completeEntity(e *entity) {
 			add(fact{kind: "email", f: f.Name})
 		case f.Type == date:
 			add(fact{kind: "date", f: f.Name})
+		}
+		if last := f.Name[strings.LastIndexByte(f.Name, '_')+1:]; f.Type == integer && f.Min() == nil && slices.Contains(amounts, last) {
+			add(fact{kind: "min", f: f.Name})
 		}
 		if oneof := f.OneOf(); oneof != nil && f.Default() == nil && f.Required() == nil {
 			value := oneof.list[0]
@@ -182,6 +186,21 @@ func (x *reader) completeEntity(e *entity) {
 	if e.Has("derive") && e.field("ends_at") != nil && !e.Has("overlap") && len(e.Parents()) > 0 {
 		x.assume(fmt.Sprintf("%s may overlap: the prompt does not forbid it.", capital(e.Words())))
 	}
+}
+
+// identity is the field by which people tell things of the kind apart.
+func (e *entity) identity() string {
+	for _, name := range []string{"name", "title"} {
+		if e.field(name) != nil {
+			return name
+		}
+	}
+	for _, f := range e.Inputs() {
+		if f.LimitedText() {
+			return f.Name
+		}
+	}
+	return ""
 }
 
 func (x *reader) completeOperations(e *entity) {

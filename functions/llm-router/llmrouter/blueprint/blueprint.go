@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
@@ -161,23 +162,31 @@ func (r *request) planned() (*project, []string, error) {
 	if err := r.decode("contract", &asked); err != nil {
 		return nil, nil, err
 	}
-	own, err := p.contract(ids)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, f := range asked.Files {
-		mine, ok := own.File(f.Path)
-		if !ok || len(mine.Exports) != len(f.Exports) {
-			return nil, nil, fmt.Errorf("the contract is not its own: it differs at %s", f.Path)
+	for _, s := range p.sources() {
+		f, ok := asked.File(s.path)
+		if !ok {
+			return nil, nil, fmt.Errorf("the contract is not its own: %s is missing", s.path)
 		}
-		for i, e := range f.Exports {
-			if e.Name != mine.Exports[i].Name || e.Signature != mine.Exports[i].Signature {
-				return nil, nil, fmt.Errorf("the contract is not its own: it differs at %s of %s", e.Name, f.Path)
-			}
+		if only := slices.Contains(oneFile, r.Task); only && s.path != r.Path {
+			continue
+		}
+		text, err := s.render()
+		if err != nil {
+			return nil, nil, err
+		}
+		own, err := exportsOf(text)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !slices.EqualFunc(own, f.Exports, func(a, b pipeline.ContractExport) bool { return a.Name == b.Name && a.Signature == b.Signature }) {
+			return nil, nil, fmt.Errorf("the contract is not its own: it differs at %s", s.path)
 		}
 	}
 	return p, ids, nil
 }
+
+// oneFile are the tasks that depend on one file of the contract only.
+var oneFile = []string{"code-generation", "code-repair"}
 
 // data is an answer in JSON.
 func data(value any) (string, error) {

@@ -20,14 +20,14 @@ type fact struct {
 }
 
 // form is the sentence of a kind of fact. {E} and {T} are the things e and to (a: with article, s: plural, N: singular or plural as n asks),
-// {F} and {G} the fields f and from, {L} the list, {n} and {U} number and unit.
+// {F} and {G} the fields f and from, {L} the list, {O} a list of operations, {n} and {U} number and unit.
 type form struct {
 	kind, text string
 	re         *regexp.Regexp
 }
 
 var forms = []*form{
-	{kind: "crud", text: "{Es} can be {L}."},
+	{kind: "crud", text: "{Es} can be {O}."},
 	{kind: "belongs", text: "{aE} names {aT} that exists."},
 	{kind: "restrict", text: "{aT} that {Es} name cannot be deleted."},
 	{kind: "required", text: "{aE} must have: {L}."},
@@ -76,7 +76,7 @@ const wordsRE = `[a-z][a-z0-9]*(?: [a-z0-9]+){0,3}`
 func init() {
 	patterns := map[string]string{
 		"E": wordsRE, "aE": `an? ` + wordsRE, "Es": wordsRE, "EN": wordsRE, "T": wordsRE, "aT": `an? ` + wordsRE, "Ts": wordsRE,
-		"F": `[a-z][a-z0-9_]*`, "G": `[a-z][a-z0-9_]*`, "L": `[a-z0-9][a-z0-9_ -]*(?:(?:, | and )[a-z0-9][a-z0-9_ -]*)*`, "n": `-?[0-9.]+`, "U": `[a-z]+`,
+		"F": `[a-z][a-z0-9_]*`, "G": `[a-z][a-z0-9_]*`, "L": `[a-z0-9][a-z0-9_ -]*(?:(?:, | and )[a-z0-9][a-z0-9_ -]*)*`, "O": `(?:created|read|listed|changed|deleted)(?:(?:, | and )(?:created|read|listed|changed|deleted))*`, "n": `-?[0-9.]+`, "U": `[a-z]+`,
 	}
 	for _, f := range forms {
 		expr := placeholder.ReplaceAllStringFunc(regexp.QuoteMeta(f.text), func(s string) string {
@@ -106,12 +106,8 @@ func (f fact) sentence() string {
 	if f.n == 1 {
 		number = f.e
 	}
-	list := strings.Join(f.list, ", ")
-	if f.kind == "crud" {
-		list = enumerate(f.list, "and")
-	}
 	return capital(strings.NewReplacer("{E}", f.e, "{aE}", withArticle(f.e), "{Es}", plural(f.e), "{EN}", number, "{T}", f.to, "{aT}", withArticle(f.to),
-		"{Ts}", plural(f.to), "{F}", f.f, "{G}", f.from, "{L}", list, "{n}", formatNumber(f.n), "{U}", unit).Replace(formOf(f.kind).text))
+		"{Ts}", plural(f.to), "{F}", f.f, "{G}", f.from, "{L}", strings.Join(f.list, ", "), "{O}", enumerate(f.list, "and"), "{n}", formatNumber(f.n), "{U}", unit).Replace(formOf(f.kind).text))
 }
 
 // readFact reads a sentence back. known are the things of the project, in singular; a sentence about another thing is none.
@@ -143,7 +139,7 @@ func readFact(text string, known []string) (fact, bool) {
 				f.f = v
 			case "G":
 				f.from = v
-			case "L":
+			case "L", "O":
 				f.list = strings.FieldsFunc(strings.ReplaceAll(v, " and ", ", "), func(r rune) bool { return r == ',' })
 				for i := range f.list {
 					f.list[i] = strings.TrimSpace(f.list[i])

@@ -28,6 +28,8 @@ var (
 // fieldList reads "a name (required), a unique email and a priority (low, medium, high)" as fields of e and the facts about
 // them. Either every item is understood or none.
 func fieldList(e, list string) ([]fact, bool) {
+	list = trailingRange.ReplaceAllString(list, " ($1-$2)")
+	list = trailingLength.ReplaceAllString(list, " (at most $1 characters)")
 	var facts []fact
 	for _, item := range splitDepth0(list, comma) {
 		m := fieldItem.FindStringSubmatch(strings.TrimSpace(item))
@@ -91,6 +93,12 @@ func fieldName(words string) (name, typ string, ok bool) {
 	}
 	return name, typ, true
 }
+
+// Limits that stand behind a field without parentheses.
+var (
+	trailingRange  = regexp.MustCompile(` (?:between|from) (\d+) (?:and|to) (\d+)\b`)
+	trailingLength = regexp.MustCompile(` of (?:at most|up to) (\d+) characters\b`)
+)
 
 var (
 	rangeRE = regexp.MustCompile(`^(?:from |between )?(-?[\d.]+) ?(?:-|to|and|\.\.) ?(-?[\d.]+)$`)

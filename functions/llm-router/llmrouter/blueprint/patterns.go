@@ -32,6 +32,7 @@ var structure = []pattern{
 	{re: re(nouns + ` (?:has|have|contains?|includes?|consists? of|is described by|stores?|keeps?|with)(?: the)?(?: following)?(?: fields?:?)? (.+)`), read: func(x *reader, m []string) ([]fact, bool) {
 		return x.describe(m[1], m[2], false)
 	}},
+	{re: re(nouns + ` (?:must have|must include|needs?|requires?|has to have|have to have) (.+)`), read: (*reader).mustHave},
 	{re: re(nouns + ` (?:belongs? to|is part of|is in|refers? to|references?|links?|connects?|is (?:written|made|created|owned|taught|led|placed|published) by|is (?:assigned|linked|attached|related) to|is for|is between) (.+)`), read: (*reader).belongsTo},
 	{re: re(nouns + ` (?:has|have|contains?|owns?|holds?|can have|may have|consists? of|teaches|writes|keeps) (?:(?:many|several|multiple|any number of|one or more|zero or more|a list of|its) )?(.+)`), read: func(x *reader, m []string) ([]fact, bool) {
 		facts, ok := x.belongsTo([]string{"", m[2], m[1]})
@@ -77,11 +78,9 @@ func (x *reader) newThing(words string) (string, bool) {
 	if word := x.thing(words); word != "" {
 		return word, true
 	}
-	if !nounPhrase(words) || strings.Contains(words, "-") || x.isSubject(words) && wellKnown[words] == "" {
-		return "", false
-	}
 	word, isPlural := singular(words)
-	if _, known := wellKnown[word]; !isPlural && !known {
+	_, known := wellKnown[word]
+	if !nounPhrase(words) || strings.Contains(words, "-") || !isPlural && !known || !known && slices.Contains(generic, words) {
 		return "", false
 	}
 	return word, true
@@ -91,8 +90,11 @@ func (x *reader) newThing(words string) (string, bool) {
 func (x *reader) isSubject(words string) bool {
 	words = trimArticle(words)
 	_, last := cutLast(x.subject)
-	return words != "" && (words == x.subject || words == last || slices.Contains(strings.Fields("system app application tool store service api library collection list it there"), words))
+	return words != "" && (words == x.subject || words == last || slices.Contains(generic, words))
 }
+
+// generic words for the project as a whole.
+var generic = strings.Fields("system app application tool store service api library collection list it there")
 
 // describe reads the fields of a thing. New things may come up where the prompt lists things.
 func (x *reader) describe(words, list string, listing bool) ([]fact, bool) {
@@ -108,6 +110,19 @@ func (x *reader) describe(words, list string, listing bool) ([]fact, bool) {
 	}
 	facts, ok := fieldList(word, list)
 	return append([]fact{{kind: "+thing", e: word}}, facts...), ok
+}
+
+// mustHave reads required fields of a known thing, which has its usual other fields too.
+func (x *reader) mustHave(m []string) ([]fact, bool) {
+	e := x.thing(m[1])
+	facts, ok := fieldList(e, m[2])
+	for i, f := range facts {
+		if f.kind == "+field" {
+			facts[i].kind = "+implied"
+			facts = append(facts, fact{kind: "required", e: e, list: []string{f.f}})
+		}
+	}
+	return facts, ok && e != ""
 }
 
 // belongsTo reads which things a thing names. The ones that it names must be known, or well known.

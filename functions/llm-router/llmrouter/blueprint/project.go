@@ -333,10 +333,8 @@ func (p *project) checkRelation(f fact, e *entity) string {
 			continue
 		}
 		switch {
-		case total && strings.HasPrefix(x.kind, "limit") && f.n < x.n+10 && (other == e || other.descends(e)):
-			return fmt.Sprintf("it is too low for: %s", x.sentence())
-		case strings.HasPrefix(f.kind, "limit") && strings.HasPrefix(x.kind, "total") && x.n < f.n+10 && (other == e || e.descends(other)):
-			return fmt.Sprintf("it is too high for: %s", x.sentence())
+		case total && strings.HasPrefix(x.kind, "limit") && tooFew(f, x, e, other), strings.HasPrefix(f.kind, "limit") && strings.HasPrefix(x.kind, "total") && tooFew(x, f, other, e):
+			return fmt.Sprintf("it does not fit together with: %s", x.sentence())
 		case f.kind == "limit period" && x.kind == "limit" && x.e == f.e && x.to == f.to && x.n <= f.n, f.kind == "limit" && x.kind == "limit period" && x.e == f.e && x.to == f.to && f.n <= x.n:
 			return fmt.Sprintf("it cannot be reached because of: %s", x.sentence())
 		case f.kind == "limit period" && x.kind == f.kind && x.e == f.e:
@@ -357,6 +355,25 @@ func (p *project) checkRelation(f fact, e *entity) string {
 		}
 	}
 	return ""
+}
+
+// margin is how many records a test makes beside those that fill up a limit.
+const margin = 10
+
+// tooFew says whether a limit cannot be filled up because of one over all things of a kind. A test that runs out of new
+// things goes on with the last one, which must then not be limited itself.
+func tooFew(total, limit fact, of, limited *entity) bool {
+	switch {
+	case of == limited:
+		return total.n < limit.n+margin
+	case !limited.descends(of):
+		return false
+	case total.n < margin:
+		return true
+	}
+	return total.n < limit.n+margin && slices.ContainsFunc(of.Children(), func(c *entity) bool {
+		return slices.ContainsFunc(c.Limits(), func(l limitOf) bool { return l.Parent == of && (c != limited || limit.to != of.Word) })
+	})
 }
 
 // descends says whether the entity names the other, over others too.

@@ -31,6 +31,9 @@ func readPrompt(promptText, kind string) (*reader, error) {
 	x := &reader{p: &project{}, described: map[string]bool{}}
 	clauses := sentences(promptText)
 	at := slices.IndexFunc(clauses, func(c clause) bool { return x.head(c.low, kind) })
+	if at < 0 && kind != "auto" && kind != "" && len(clauses) > 0 {
+		x.p.Kind, at = kind, 0 // the kind was asked for; the first sentence says what of
+	}
 	if at < 0 {
 		return nil, &refusal{"the prompt names none of the kinds of projects that provider blueprint knows. " + knows}
 	}
@@ -77,20 +80,40 @@ func newClause(text string, head bool) clause {
 }
 
 var (
-	sentenceEnd = regexp.MustCompile(`(?:[.!?]+(?:\s+|$))|\s*\n\s*\n\s*|\n\s*(?:[-*•]|\d+[.)])\s+`)
+	sentenceEnd = regexp.MustCompile(`[.!?]+(?:\s+|$)`)
 	bulletStart = regexp.MustCompile(`^\s*(?:[-*•#]+|\d+[.)])\s+`)
+	labelled    = regexp.MustCompile(`^[A-Z][A-Za-z]*(?: [A-Za-z]+)?(?: \([^)]*\))?: `)
+	headings    = regexp.MustCompile(`(?i)^(?:the )?(?:(entities|resources|models?|things|data model)|rules|business rules|fields|requirements|features|endpoints|operations|commands|constraints|notes)$`)
 	semicolon   = regexp.MustCompile(`;\s*`)
-	spaces      = regexp.MustCompile(`\s+`)
-	quotes      = strings.NewReplacer("’", "'", "‘", "'", "“", "", "”", "", `"`, "", "`", "", "–", "-", "—", "-", "…", "")
+	quotes      = strings.NewReplacer("’", "'", "‘", "'", "“", "", "”", "", `"`, "", "`", "", "**", "", "–", "-", "—", "-", "…", "")
+	onTerminal  = regexp.MustCompile(`(?i)^((?:an? )?)((?:[a-z-]+ ){1,4})(?:on|for|in) the (?:command[- ]line|terminal|console)\b`)
 )
 
-// sentences cuts a prompt into sentences, the points of a list among them.
+// sentences cuts a prompt into sentences, the points of a list and the lines of a table of contents among them. What stands
+// under a heading such as "Entities" names things as the head of a prompt does.
 func sentences(promptText string) []clause {
+	var blocks []string
+	fresh := true
+	for line := range strings.Lines(quotes.Replace(promptText)) {
+		line = strings.TrimSpace(line)
+		if bulletStart.MatchString(line) || labelled.MatchString(line) || fresh || len(blocks) == 0 {
+			blocks = append(blocks, "")
+		}
+		blocks[len(blocks)-1] += " " + bulletStart.ReplaceAllString(line, "")
+		fresh = line == "" || strings.HasSuffix(line, ":") || strings.HasSuffix(line, ";")
+	}
 	var clauses []clause
-	for _, s := range sentenceEnd.Split(quotes.Replace(promptText), -1) {
-		c := newClause(spaces.ReplaceAllString(bulletStart.ReplaceAllString(s, ""), " "), false)
-		if c.text != "" {
-			clauses = append(clauses, c)
+	listing := false
+	for _, block := range blocks {
+		for _, s := range sentenceEnd.Split(block, -1) {
+			c := newClause(onTerminal.ReplaceAllString(strings.Join(strings.Fields(s), " "), "${1}command-line ${2}"), listing)
+			if m := headings.FindStringSubmatch(c.text); m != nil {
+				listing = m[1] != ""
+				continue
+			}
+			if c.text != "" {
+				clauses = append(clauses, c)
+			}
 		}
 	}
 	return clauses
@@ -109,7 +132,7 @@ var (
 		{cli, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + cliRE + `(?:$|:| (?:with|in go|for|that|which)\b)`)},
 		{"", regexp.MustCompile(askRE + `(?:[a-z-]+ ){0,3}?` + appRE + `(?:$|:| (?:with|for|that|which|to)\b)`)},
 	}
-	connector = regexp.MustCompile(`^ ?(?:,? ?(?:for|of|over)(?: (?:managing|keeping|tracking|storing))?|to (?:manage|track|keep|store|keep track of)|(?:that|which) (?:manages|keeps|stores|tracks|holds|records|handles|keeps track of)) (.+)$`)
+	connector = regexp.MustCompile(`^(?:(?:for|of|over)(?: (?:managing|keeping|tracking|storing))?|to (?:manage|track|keep|store|keep track of)|(?:that|which) (?:manages|keeps|stores|tracks|holds|records|handles|keeps track of)) (.+)$`)
 	inGo      = regexp.MustCompile(`,? ?(?:\b(?:written )?in (?:go|golang)\b)`)
 )
 
@@ -137,62 +160,68 @@ func (x *reader) headClauses(c clause) []clause {
 	if at := inGo.FindStringIndex(low); at != nil {
 		text, low = text[:at[0]]+text[at[1]:], low[:at[0]]+low[at[1]:]
 	}
-	first, list, hasList := strings.Cut(low, ":")
-	firstText := text[:len(first)]
+	end := strings.IndexAny(low, ":;")
 	var rest []clause
-	if hasList {
-		for _, part := range splitDepth0(text[len(text)-len(list):], semicolon) {
+	if end < 0 {
+		end = len(low)
+	} else {
+		for _, part := range splitDepth0(text[end+1:], semicolon) {
 			rest = append(rest, newClause(part, true))
 		}
-	} else if parts := splitDepth0(firstText, semicolon); len(parts) > 1 {
-		for _, part := range parts[1:] {
-			rest = append(rest, newClause(part, true))
-		}
-		firstText = parts[0]
-		first = low[:len(firstText)]
 	}
-	what := x.archetype(first)
-	tail := first[len(first)-len(what):]
-	if m := connector.FindStringSubmatch(tail); m != nil {
-		tail = m[1]
+	listed := end < len(low) && low[end] == ':'
+	what := newClause(text[x.archetype(low[:end]):end], true)
+	if m := connector.FindStringSubmatchIndex(what.low); m != nil {
+		what = what.part(m[2], m[3])
 	}
-	if tail = strings.TrimSpace(tail); tail == "" {
+	if what.text == "" {
 		x.used++
 		return rest
 	}
-	tailText := firstText[len(firstText)-len(tail):]
-	return append(x.nameFrom(newClause(tailText, true), hasList), rest...)
+	return append(x.nameFrom(what, listed), rest...)
 }
 
-// archetype cuts what names the kind of project off the head; "todo" of "a todo API" names the subject.
-func (x *reader) archetype(first string) (rest string) {
-	best := -1
+var archetypes = func() []*regexp.Regexp {
+	var all []*regexp.Regexp
 	for _, expr := range []string{apiRE, cliRE, libraryRE, appRE} {
-		re := regexp.MustCompile(`^(` + strings.TrimPrefix(askRE, "^") + `)((?:[a-z-]+ ){0,3}?)(` + expr + `)(?:$|[ ,])`)
-		m := re.FindStringSubmatchIndex(first)
-		if m == nil || best >= 0 && m[4] == m[5] == false && m[7] >= best {
+		all = append(all, regexp.MustCompile(askRE+`((?:[a-z-]+ ){0,3}?)(?:`+expr+`)(?:$|[ ,])`))
+	}
+	return all
+}()
+
+// archetype gives where the words end that name the kind of project. Words before them name the subject: a todo API.
+func (x *reader) archetype(head string) (end int) {
+	subject := ""
+	for _, re := range archetypes {
+		m := re.FindStringSubmatchIndex(head)
+		if m == nil {
 			continue
 		}
-		if best < 0 || m[4] == m[5] {
-			best = m[7]
-			x.subject = strings.TrimSpace(first[m[4]:m[5]])
-			rest = first[m[7]:]
-		}
-		if m[4] == m[5] {
-			break
+		if before := strings.TrimSpace(head[m[2]:m[3]]); end == 0 || before == "" {
+			subject, end = before, m[1]
+			if before == "" {
+				break
+			}
 		}
 	}
-	return rest
+	x.subject = subject
+	if end == 0 {
+		end = len(asking.FindString(head))
+	}
+	return end
 }
+
+var asking = regexp.MustCompile(askRE)
 
 var withFields = regexp.MustCompile(`^(.+?),? (?:with|where|that|which|and|,) (.+)$`)
 
 // nameFrom reads the part behind "for": a subject (a lending library), or the things themselves (books and authors).
 func (x *reader) nameFrom(c clause, hasList bool) []clause {
-	if !hasList && x.read(c, structure) {
+	subject := trimArticle(c.low)
+	_, isPlural := singular(subject)
+	if one := !isPlural && nounPhrase(subject); !hasList && !one && x.read(c, structure) {
 		return nil
 	}
-	subject := trimArticle(c.low)
 	if nounPhrase(subject) {
 		if x.subject == "" || hasList {
 			x.subject = subject
@@ -212,11 +241,9 @@ var nounRE = regexp.MustCompile(`^[a-z][a-z0-9]*(?:[ -][a-z][a-z0-9]*){0,3}$`)
 
 // nounPhrase says whether words can name a thing.
 func nounPhrase(s string) bool {
-	return nounRE.MatchString(s) && !slices.ContainsFunc(strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '-' }), func(w string) bool { return slices.Contains(stopWords, w) || closingOrOperation(w) })
-}
-
-func closingOrOperation(w string) bool {
-	return operationOf[w] != "" || slices.Contains(closings, w) && linkOf[w] == ""
+	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '-' })
+	return nounRE.MatchString(s) && !slices.ContainsFunc(words, func(w string) bool { return slices.Contains(stopWords, w) }) &&
+		operationOf[words[0]] == "" && !slices.Contains(closings, words[0])
 }
 
 var articleRE = regexp.MustCompile(`^(?:(?:an?|the|each|every|any|all|one|its|their|my|our|of|new|open) )+`)

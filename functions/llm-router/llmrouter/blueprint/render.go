@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"text/template"
+	"unicode"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 )
@@ -202,9 +203,15 @@ func (p *project) contract(ids []string) (pipeline.Contract, error) {
 
 // mentioned gives the IDs that a text names as whole words.
 func mentioned(text string, ids []string) []string {
+	words := map[string]bool{}
+	for _, w := range strings.FieldsFunc(text, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r)
+	}) {
+		words[strings.Trim(w, ".")] = true
+	}
 	found := []string{}
 	for _, id := range ids {
-		if regexp.MustCompile(`(?:^|[^\w-])` + regexp.QuoteMeta(id) + `(?:$|[^\w-])`).MatchString(text) {
+		if words[id] {
 			found = append(found, id)
 		}
 	}
@@ -272,6 +279,16 @@ func (p *project) uses(file string, tree *ast.File, declares map[string][]string
 	return imports
 }
 
+// exportsOf is exports of a rendered file.
+func exportsOf(text []byte) ([]pipeline.ContractExport, error) {
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "", text, parser.ParseComments|parser.SkipObjectResolution)
+	if err != nil {
+		return nil, fmt.Errorf("reading a rendered file: %w", err)
+	}
+	return exports(fset, file), nil
+}
+
 // exports lists what a file exports, with its comments as behaviour.
 func exports(fset *token.FileSet, file *ast.File) []pipeline.ContractExport {
 	found := []pipeline.ContractExport{}
@@ -306,6 +323,7 @@ func exports(fset *token.FileSet, file *ast.File) []pipeline.ContractExport {
 				switch spec := spec.(type) {
 				case *ast.TypeSpec:
 					name = spec.Name.Name
+					hideFields(spec)
 				case *ast.ValueSpec:
 					name = spec.Names[0].Name
 					if spec.Doc != nil {
@@ -321,6 +339,13 @@ func exports(fset *token.FileSet, file *ast.File) []pipeline.ContractExport {
 		}
 	}
 	return found
+}
+
+// hideFields takes unexported fields out of a struct: they are no part of a contract.
+func hideFields(spec *ast.TypeSpec) {
+	if s, ok := spec.Type.(*ast.StructType); ok {
+		s.Fields.List = slices.DeleteFunc(s.Fields.List, func(f *ast.Field) bool { return len(f.Names) > 0 && !f.Names[0].IsExported() })
+	}
 }
 
 var caseDoc = regexp.MustCompile(`^(.+?)\. Given (.+?)\. Expect (.+)$`)

@@ -20,19 +20,6 @@ var rules = []pattern{
 
 	{re: re(nouns + ` (?:is|are) (?:required|mandatory)`), read: func(x *reader, m []string) ([]fact, bool) { return x.required(m[1]) }},
 	{re: re(nouns + ` ` + mustNot + ` be (?:empty|blank|missing)`), read: func(x *reader, m []string) ([]fact, bool) { return x.required(m[1]) }},
-	{re: re(nouns + ` (?:must have|must include|needs?|requires?|has to have|have to have) (.+)`), read: func(x *reader, m []string) ([]fact, bool) {
-		e := x.thing(m[1])
-		facts, ok := fieldList(e, m[2])
-		for _, f := range facts {
-			if f.kind == "+field" {
-				if x.p.entity(e) == nil || x.p.entity(e).field(f.f) == nil {
-					return nil, false
-				}
-				facts = append(facts, fact{kind: "required", e: e, list: []string{f.f}})
-			}
-		}
-		return slices.DeleteFunc(facts, func(f fact) bool { return f.kind == "+field" }), ok && e != ""
-	}},
 	{re: re(nouns + ` (?:must be|is|are|has to be|have to be|should be) unique(?: (?:across|among) (?:all )?(.+))?`), read: func(x *reader, m []string) ([]fact, bool) {
 		words := m[1]
 		if m[2] != "" {

@@ -243,6 +243,11 @@ func (f *field) GoType() string {
 	return "string"
 }
 
+// OmitZero says whether a zero time stands for one that was not given, which JSON must not show as the year 1.
+func (f *field) OmitZero() bool {
+	return f.GoType() == "time.Time" && !f.Server() && f.Required() == nil
+}
+
 // InputType is the field's type in the input.
 func (f *field) InputType() string {
 	if f.Pointer() {

@@ -53,8 +53,8 @@ func (f fact) Const() string {
 	return "Max" + many + "Per" + goName(f.to)
 }
 
-// limit is a limit with the things it is about.
-type limit struct {
+// limitOf is a limit with the things it is about.
+type limitOf struct {
 	fact
 	Entity, Parent *entity // Parent nil: over all
 	RefField       *field
@@ -63,11 +63,11 @@ type limit struct {
 }
 
 // Limits of how many of the entity there may be.
-func (e *entity) Limits() []limit {
-	var limits []limit
+func (e *entity) Limits() []limitOf {
+	var limits []limitOf
 	for _, kind := range []string{"limit", "limit open", "limit period", "total", "total open"} {
 		for _, f := range e.find(kind) {
-			l := limit{fact: f, Entity: e, Open: strings.HasSuffix(kind, "open")}
+			l := limitOf{fact: f, Entity: e, Open: strings.HasSuffix(kind, "open")}
 			if f.to != "" {
 				l.Parent, l.RefField = e.project.entity(f.to), e.refTo(f.to)
 			}
@@ -81,33 +81,33 @@ func (e *entity) Limits() []limit {
 }
 
 // Overlaps are the references by which records must not overlap.
-func (e *entity) Overlaps() []limit {
-	var found []limit
+func (e *entity) Overlaps() []limitOf {
+	var found []limitOf
 	for _, f := range e.find("overlap") {
-		found = append(found, limit{fact: f, Entity: e, Parent: e.project.entity(f.to), RefField: e.refTo(f.to)})
+		found = append(found, limitOf{fact: f, Entity: e, Parent: e.project.entity(f.to), RefField: e.refTo(f.to)})
 	}
 	return found
 }
 
 // Reason is why a record over the limit is refused.
-func (l limit) Reason() string {
+func (l limitOf) Reason() string {
 	s := l.sentence()
 	return strings.TrimSuffix(strings.ToLower(s[:1])+s[1:], ".")
 }
 
 // CloseEach says whether a test must close records as it goes, so that a limit of open ones does not come first.
-func (l limit) CloseEach() bool {
+func (l limitOf) CloseEach() bool {
 	return !l.Open && (l.Entity.Has("limit open") || l.Entity.Has("total open"))
 }
 
-func (l limit) NeedLast() bool { return l.Open || l.CloseEach() }
+func (l limitOf) NeedLast() bool { return l.Open || l.CloseEach() }
 
 // byStamp says whether the program sets the time that a period counts by.
 func (e *entity) byStamp(name string) bool { return e.first("stamp", name) != nil }
 
 // Spread sets the time of the record i of a limit's test: within one period where the limit is about one, else a month
 // apart where another limit is.
-func (l limit) Spread() string {
+func (l limitOf) Spread() string {
 	p := l.Entity.first("limit period", "")
 	if p == nil || l.Period == "" && l.Entity.byStamp(p.f) {
 		if p != nil {
@@ -130,7 +130,7 @@ func (l limit) Spread() string {
 }
 
 // setEnd moves an end that the client gives behind the start.
-func (l limit) setEnd() string {
+func (l limitOf) setEnd() string {
 	set := ""
 	for _, o := range l.Entity.find("order") {
 		set += fmt.Sprintf("\nin.%s = in.%s.Add(%s * time.Minute)", goName(o.f), goName(o.from), formatNumber(l.Entity.Slot()))
@@ -139,7 +139,7 @@ func (l limit) setEnd() string {
 }
 
 // NextPeriod makes an input in the next period.
-func (l limit) NextPeriod() string {
+func (l limitOf) NextPeriod() string {
 	add := map[string]string{"day": "0, 0, 1", "week": "0, 0, 7", "month": "0, 1, 0"}[l.unit]
 	if l.Entity.byStamp(l.f) {
 		return fmt.Sprintf("f.now = f.now.AddDate(%s)\nin := input(%s)", add, l.N())

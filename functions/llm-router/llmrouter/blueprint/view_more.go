@@ -25,10 +25,15 @@ func (p *project) HasType(typ string) bool {
 	return p.anyField(func(f *field) bool { return f.Type == typ })
 }
 func (p *project) HasInput(typ string) bool { return p.HasType(typ) }
-func (p *project) HasText() bool            { return p.anyField((*field).LimitedText) }
-func (p *project) HasPointer() bool         { return p.anyField((*field).Pointer) }
-func (p *project) Several() bool            { return len(p.Entities) > 1 }
-func (p *project) Variable() string         { return strings.ToUpper(p.Name) + "_FILE" }
+
+// HasTimes says whether any record has a time.
+func (p *project) HasTimes() bool {
+	return slices.ContainsFunc(p.Entities, func(e *entity) bool { return e.HasType(timestamp) })
+}
+func (p *project) HasText() bool    { return p.anyField((*field).LimitedText) }
+func (p *project) HasPointer() bool { return p.anyField((*field).Pointer) }
+func (p *project) Several() bool    { return len(p.Entities) > 1 }
+func (p *project) Variable() string { return strings.ToUpper(p.Name) + "_FILE" }
 
 func (p *project) HasPeriod(unit string) bool {
 	return slices.ContainsFunc(p.find("limit period", "", ""), func(f fact) bool { return f.unit == unit })
@@ -49,6 +54,16 @@ func (p *project) Plain() *entity {
 		}
 	}
 	return p.Entities[0]
+}
+
+// Plentiful is a thing of which there may be more than a page holds, or nil.
+func (p *project) Plentiful() *entity {
+	for _, e := range p.Entities {
+		if e.Total() == nil && !slices.ContainsFunc(p.Entities, func(other *entity) bool { return other.Total() != nil && e.descends(other) }) {
+			return e
+		}
+	}
+	return nil
 }
 
 // SlotMinutes keeps the times of a test's records apart.
@@ -177,17 +192,23 @@ func (e *entity) CommandArgs(verb string) string {
 
 func (c command) IDs() string { return strings.Join(c.ids, ", ") }
 
-// Parallel is how many records the test of concurrent use adds.
-func (e *entity) Parallel() int {
-	n := 50.0
-	for _, other := range e.project.Entities {
-		for _, l := range other.Limits() {
-			if l.Parent == nil && (other == e || e.descends(other)) {
-				n = min(n, l.n)
-			}
+// Total limits how many of the entity there may be in all, or is nil; Spare leaves some for tests that need a new one.
+func (e *entity) Total() *limitOf {
+	for _, l := range e.Limits() {
+		if l.Parent == nil {
+			return &l
 		}
 	}
-	return int(n)
+	return nil
+}
+func (l limitOf) Spare() string { return formatNumber(l.n - 4) }
+
+// Parallel is how many records the test of concurrent use adds.
+func (e *entity) Parallel() int {
+	if total := e.Total(); total != nil {
+		return int(min(total.n, 50))
+	}
+	return 50
 }
 
 // DueExpr is the last moment at which a record of the overdue test is not overdue, DueStep what is added to pass it.
@@ -328,6 +349,8 @@ func (f *field) expression(n string) string {
 // Sample is a sound value in the tests of rules, where f is the fixture.
 func (f *field) Sample(n string) string {
 	switch {
+	case f.Type == reference && f.To().Total() != nil:
+		return "f.some" + f.To().Type() + "()"
 	case f.Type == reference:
 		return "f.new" + f.To().Type() + "().ID"
 	case f.Type == timestamp && f.Order() != nil:
@@ -412,9 +435,9 @@ func (f *field) Printed(record string) string {
 	value := record + "." + f.Go()
 	switch f.GoType() {
 	case "time.Time":
-		return value + ".Format(time.RFC3339)"
+		return "when(&" + value + ")"
 	case "*time.Time":
-		return "whenSet(" + value + ")"
+		return "when(" + value + ")"
 	}
 	return value
 }

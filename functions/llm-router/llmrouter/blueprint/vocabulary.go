@@ -114,8 +114,11 @@ var (
 	durationWords = strings.Fields("duration length")
 )
 
+// amounts are never negative, by the last word of a field's name.
+var amounts = strings.Fields("cents seconds minutes quantity count age year pages stock capacity score points seats size copies")
+
 // pluralFields are plurals that people write into one text.
-var pluralFields = strings.Fields("ingredients instructions steps tags notes details lyrics keywords pages points seats copies address status")
+var pluralFields = strings.Fields("ingredients instructions steps tags notes details lyrics keywords pages points seats copies address status species series")
 
 // stopWords do not occur in names of things and fields.
 var stopWords = strings.Fields("a an the and or but not no of to in on at by for from with without within as is are be been was were has have had it its their they that which who whom whose this these those there " +

@@ -11,7 +11,7 @@ import (
 
 var irregular = map[string]string{
 	"person": "people", "child": "children", "man": "men", "woman": "women", "foot": "feet", "shelf": "shelves",
-	"movie": "movies", "cookie": "cookies", "shoe": "shoes", "bus": "buses", "status": "statuses", "staff": "staff",
+	"movie": "movies", "calorie": "calories", "cache": "caches", "niche": "niches", "cookie": "cookies", "shoe": "shoes", "bus": "buses", "status": "statuses", "staff": "staff",
 	"equipment": "equipment", "series": "series", "matrix": "matrices", "vertex": "vertices", "index": "indexes",
 }
 
@@ -43,10 +43,17 @@ func singular(phrase string) (one string, ok bool) {
 	if s, known := singularOf[w]; known {
 		return head + s, true
 	}
-	for _, candidate := range []string{strings.TrimSuffix(w, "s"), strings.TrimSuffix(w, "es"), strings.TrimSuffix(w, "ies") + "y"} {
-		if len(candidate) > 1 && candidate != w && plural(candidate) == w && !hasSuffix(w, "ss", "us", "is") {
-			return head + candidate, true
-		}
+	one = strings.TrimSuffix(w, "s")
+	switch {
+	case hasSuffix(w, "ss", "us", "is") || len(w) < 3:
+		return phrase, false
+	case strings.HasSuffix(w, "ies"):
+		one = strings.TrimSuffix(w, "ies") + "y"
+	case hasSuffix(w, "sses", "shes", "ches", "xes"):
+		one = strings.TrimSuffix(w, "es")
+	}
+	if one != w && plural(one) == w {
+		return head + one, true
 	}
 	return phrase, false
 }
