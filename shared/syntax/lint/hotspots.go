@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/quantumlayer-dev/quantumlayer/shared/analysis"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/syntax"
 )
