@@ -4,7 +4,10 @@ package verification
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"path"
+	"unicode/utf8"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
@@ -15,6 +18,40 @@ const (
 	FileLimit  = 2000
 	TotalLimit = 32 << 20 // bytes of all files
 )
+
+// CheckFiles says what is wrong with the files of a request: each path must be plain and inside the project, none may stand
+// there twice or be another one's folder, contents are text, and the limits hold.
+func CheckFiles(files []pipeline.File) error {
+	if len(files) == 0 || len(files) > FileLimit {
+		return fmt.Errorf("there must be 1 to %d files, there are %d", FileLimit, len(files))
+	}
+	total := 0
+	paths := make(map[string]bool, len(files))
+	for _, f := range files {
+		if err := pipeline.CheckPath(f.Path); err != nil {
+			return err
+		}
+		if paths[f.Path] {
+			return fmt.Errorf("path %q stands there twice", f.Path)
+		}
+		if !utf8.ValidString(f.Content) {
+			return fmt.Errorf("file %q is no UTF-8 text", f.Path)
+		}
+		paths[f.Path] = true
+		total += len(f.Content)
+	}
+	if total > TotalLimit {
+		return fmt.Errorf("the files have %d bytes, the limit is %d", total, TotalLimit)
+	}
+	for _, f := range files {
+		for dir := path.Dir(f.Path); dir != "."; dir = path.Dir(dir) {
+			if paths[dir] {
+				return fmt.Errorf("path %q is a file and the folder of %q", dir, f.Path)
+			}
+		}
+	}
+	return nil
+}
 
 // Request asks to verify a project.
 type Request struct {
@@ -49,7 +86,7 @@ type Step struct {
 	DurationMS int64  `json:"duration_ms"`
 	Output     string `json:"output,omitempty" doc:"The end of what it printed"`
 	Truncated  bool   `json:"truncated,omitempty" doc:"It printed more than Output holds"`
-	Killed     string `json:"killed,omitempty" doc:"The limit that ended it: timeout, memory, output, disk"`
+	Killed     string `json:"killed,omitempty" doc:"The limit that ended it: timeout, memory or output; itself: it brought its sandbox down"`
 }
 
 // TestResult is one test function.
@@ -75,6 +112,7 @@ type Result struct {
 	Mode     string             `json:"mode" doc:"Sandbox mode; none: nothing was run"`
 	Steps    []Step             `json:"steps"`
 	Tests    []TestResult       `json:"tests,omitempty"`
+	Untested []string           `json:"untested,omitempty" doc:"Packages without test files"`
 	Findings []pipeline.Finding `json:"findings,omitempty"`
 	Summary  Summary            `json:"summary"`
 }

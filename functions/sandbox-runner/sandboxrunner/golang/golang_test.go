@@ -1,0 +1,74 @@
+package golang
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/sandbox"
+)
+
+// sharedCache has the standard library of this machine's Go, as the function itself keeps it: the first run of the tests on a
+// machine builds it, later ones find it.
+func sharedCache(t *testing.T) string {
+	t.Helper()
+	if dir := os.Getenv("QL_SANDBOX_CACHE"); dir != "" {
+		return dir
+	}
+	base, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(base, "quantumlayer", "sandbox")
+}
+
+// toolchain has a module cache of its own and the shared build cache.
+func toolchain(t *testing.T, change func(*Config)) *Toolchain {
+	t.Helper()
+	cache := t.TempDir()
+	shared := filepath.Join(sharedCache(t), "build")
+	if err := os.MkdirAll(shared, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(shared, filepath.Join(cache, "build")); err != nil {
+		t.Fatal(err)
+	}
+	cfg := Config{Go: "go", Cache: cache, FetchTimeout: time.Minute, FetchBytes: 64 << 20, Limits: sandbox.Limits{Wall: 5 * time.Minute, Memory: 2 << 30}}
+	if change != nil {
+		change(&cfg)
+	}
+	tc, err := Find(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tc.env.GOPROXY, tc.env.GOSUMDB = "off", "off"
+	return tc
+}
+
+func project(archive string) []pipeline.File {
+	var files []pipeline.File
+	for _, f := range txtar.Parse([]byte(archive)).Files {
+		files = append(files, pipeline.File{Path: f.Name, Content: string(f.Data)})
+	}
+	return files
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	if _, err := Find(t.Context(), Config{Go: "no-such-go", Cache: t.TempDir()}); err == nil {
+		t.Error("found a go command that does not exist")
+	}
+	if _, err := Find(t.Context(), Config{Go: "/bin/true", Cache: t.TempDir()}); err == nil {
+		t.Error("took /bin/true for a go command")
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Find(ended, Config{Go: "go", Cache: t.TempDir()}); err == nil {
+		t.Error("found it although the context has ended")
+	}
+}

@@ -1,0 +1,187 @@
+package sandboxrunner
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/quantumlayer-dev/quantumlayer/functions/sandbox-runner/sandboxrunner/golang"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
+	"github.com/quantumlayer-dev/quantumlayer/shared/verification"
+)
+
+func start(t *testing.T, environ runner.Environ) *verification.Client {
+	t.Helper()
+	base := runner.Environ{"HOME": t.TempDir(), "QL_SANDBOX_WARM": "false"}
+	for k, v := range environ {
+		base[k] = v
+	}
+	s, err := New(t.Context(), base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, s.Handler)
+}
+
+func serve(t *testing.T, h http.Handler) *verification.Client {
+	t.Helper()
+	server := httptest.NewServer(runner.Guard(h, 0))
+	t.Cleanup(server.Close)
+	return verification.NewClient(server.URL)
+}
+
+var good = verification.Request{Language: "go", Files: []pipeline.File{
+	{Path: "go.mod", Content: "module example.com/good\n\ngo 1.24\n"},
+	{Path: "good_test.go", Content: "package good\n\nimport \"testing\"\n\nfunc TestGood(t *testing.T) {}\n"},
+}}
+
+func TestVerifyOverHTTP(t *testing.T) {
+	t.Parallel()
+	r, err := start(t, nil).Verify(t.Context(), good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Verified || r.Summary.Passed != 1 || len(r.Steps) != 3 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestDependenciesOverHTTP(t *testing.T) {
+	t.Parallel()
+	d, err := start(t, runner.Environ{"QL_SANDBOX_CACHE": t.TempDir()}).Dependencies(t.Context(),
+		verification.DependenciesRequest{Language: "go", Module: "example.com/good", Files: good.Files[1:]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Files) != 1 || !strings.HasPrefix(d.Files[0].Content, "module example.com/good\n") {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestWrongRequests(t *testing.T) {
+	t.Parallel()
+	c := start(t, runner.Environ{"QL_SANDBOX_CACHE": t.TempDir()})
+	for name, req := range map[string]verification.Request{
+		"language":    {Language: "cobol", Files: good.Files},
+		"no files":    {Language: "go"},
+		"path":        {Language: "go", Files: []pipeline.File{{Path: "../go.mod"}}},
+		"no language": {Files: good.Files},
+	} {
+		if r, err := c.Verify(t.Context(), req); !fault.Is(err, fault.Unprocessable) {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+}
+
+// Where nothing may or can hold the project, nothing of it runs, and the answer says so.
+func TestNothingIsRunBare(t *testing.T) {
+	t.Parallel()
+	for name, environ := range map[string]runner.Environ{
+		"QL_SANDBOX_MODE=none": {"QL_SANDBOX_MODE": "none", "QL_SANDBOX_CACHE": t.TempDir()},
+		"go command is needed": {"QL_GO": "/nowhere/go", "QL_SANDBOX_CACHE": t.TempDir()},
+	} {
+		r, err := start(t, environ).Verify(t.Context(), good)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Verified || r.Mode != "none" || !strings.Contains(r.Reason, name) || r.Step(verification.Test).Status != verification.NotRun {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+	c := start(t, runner.Environ{"QL_GO": "/nowhere/go", "QL_SANDBOX_CACHE": t.TempDir()})
+	if _, err := c.Dependencies(t.Context(), verification.DependenciesRequest{Language: "go", Module: "m.example/m", Files: good.Files}); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("dependencies without Go: %v", err)
+	}
+}
+
+func TestWrongConfigurationNamesEveryVariable(t *testing.T) {
+	t.Parallel()
+	_, err := New(t.Context(), runner.Environ{
+		"QL_SANDBOX_MODE": "bare", "QL_SANDBOX_CACHE": "relative", "QL_SANDBOX_CONCURRENCY": "-1", "QL_SANDBOX_QUEUE": "-1", "QL_SANDBOX_TIMEOUT": "0s",
+	})
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, name := range []string{"QL_SANDBOX_MODE", "QL_SANDBOX_CACHE", "QL_SANDBOX_CONCURRENCY", "QL_SANDBOX_QUEUE", "QL_SANDBOX_TIMEOUT"} {
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not named: %v", name, err)
+		}
+	}
+}
+
+// held is a language whose verifications last until it is told, or their context ends.
+type held struct {
+	Language
+	entered chan struct{}
+	release chan struct{}
+	ended   chan error
+}
+
+func (h held) Verify(ctx context.Context, _ []pipeline.File) (verification.Result, error) {
+	h.entered <- struct{}{}
+	select {
+	case <-h.release:
+		return golang.NotRun("held"), nil
+	case <-ctx.Done():
+		h.ended <- ctx.Err()
+		return verification.Result{}, ctx.Err()
+	}
+}
+
+func TestTooManyProjectsAreSentAway(t *testing.T) {
+	t.Parallel()
+	h := held{entered: make(chan struct{}, 8), release: make(chan struct{}), ended: make(chan error, 8)}
+	s := &Service{languages: map[string]Language{"go": h}, queue: newQueue(1, 1)}
+	c := serve(t, s.Handler())
+	results := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := c.Verify(t.Context(), good)
+			results <- err
+		}()
+	}
+	<-h.entered
+	for deadline := time.Now().Add(10 * time.Second); len(s.queue.places) < 2; { // the second one waits
+		if time.Now().After(deadline) {
+			t.Fatal("the second request does not come")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := c.Verify(t.Context(), good); !fault.Is(err, fault.Busy) || fault.From(err).RetryAfter != retryAfter {
+		t.Errorf("the third one: %v", err)
+	}
+	if len(h.entered) != 0 {
+		t.Error("two run at the same time")
+	}
+	close(h.release)
+	for range 2 {
+		if err := <-results; err != nil {
+			t.Error(err)
+		}
+	}
+	if len(s.queue.places)+len(s.queue.slots) != 0 {
+		t.Error("places are not given back")
+	}
+}
+
+func TestCallerWhoLeavesEndsItsJob(t *testing.T) {
+	t.Parallel()
+	h := held{entered: make(chan struct{}, 8), release: make(chan struct{}), ended: make(chan error, 8)}
+	s := &Service{languages: map[string]Language{"go": h}, queue: newQueue(1, 1)}
+	c := serve(t, s.Handler())
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { <-h.entered; cancel() }()
+	if _, err := c.Verify(ctx, good); err == nil {
+		t.Error("an answer to nobody")
+	}
+	select {
+	case <-h.ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the job goes on")
+	}
+}
