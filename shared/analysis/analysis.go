@@ -89,9 +89,9 @@ type Request struct {
 
 // Report is the answer. It is in the order of paths and lines, so the same files always give the same report.
 type Report struct {
-	Files    []File           `json:"files"`
-	Issues   []pipeline.Issue `json:"issues"`
-	Hotspots []pipeline.Hotspot        `json:"hotspots,omitempty" doc:"Worst first, at most twenty; with the performance check"`
+	Files    []File             `json:"files"`
+	Issues   []pipeline.Issue   `json:"issues"`
+	Hotspots []pipeline.Hotspot `json:"hotspots,omitempty" doc:"Worst first, at most twenty; with the performance check"`
 }
 
 // RequirementsRequest asks to read a functional requirements document.
