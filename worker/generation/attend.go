@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
@@ -79,7 +80,7 @@ func asActivityError(ctx context.Context, err error) error {
 func mayPass(f *fault.Error) bool { return f.Retryable() || f.Code == fault.Cancelled }
 
 // faultOf gives the fault that an activity's error carries, or that the workflow has found itself. A timeout that Temporal found
-// becomes DeadlinePassed.
+// becomes DeadlinePassed, or Unavailable when no heartbeat came.
 func faultOf(err error) *fault.Error {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
@@ -91,7 +92,10 @@ func faultOf(err error) *fault.Error {
 	}
 	var timeout *temporal.TimeoutError
 	if errors.As(err, &timeout) {
-		return fault.New(fault.DeadlinePassed, "it took longer than its time limit, or its worker was lost too often (%s)", timeout.TimeoutType())
+		if timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_HEARTBEAT {
+			return fault.New(fault.Unavailable, "its worker was lost again and again")
+		}
+		return fault.New(fault.DeadlinePassed, "it took longer than its time limit")
 	}
 	return fault.From(err)
 }

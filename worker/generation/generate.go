@@ -175,6 +175,8 @@ func (g *generation) withOptions(ctx workflow.Context, name string, limit time.D
 			BackoffCoefficient: 2,
 			MaximumInterval:    time.Minute,
 			MaximumAttempts:    int32(g.in.MaximumAttempts),
+			// What was not done in its time will not be done in as much again.
+			NonRetryableErrorTypes: []string{"TemporalTimeout:StartToClose"},
 		},
 	})
 }

@@ -62,15 +62,22 @@ func (c *Config) Activities(events Publisher) (*Activities, error) {
 	}, nil
 }
 
-// Start starts a worker. Stop ends it: its steps are cut, and the next worker takes them up.
-func Start(c client.Client, steps int, activities *Activities) (worker.Worker, error) {
+// Worker does the steps of runs.
+type Worker struct {
+	sdk   worker.Worker
+	alive context.Context // its cause is why the worker has ended
+}
+
+// Start starts a worker that does so many steps at the same time.
+func Start(c client.Client, steps int, activities *Activities) (*Worker, error) {
+	alive, end := context.WithCancelCause(context.Background())
 	w := worker.New(c, temporal.TaskQueue, worker.Options{
 		Identity:                           source, // no host names in histories
 		MaxConcurrentActivityExecutionSize: steps,
 		// A heartbeat's answer is how a cancellation arrives, so they are not held back for long.
 		MaxHeartbeatThrottleInterval: 4 * time.Second,
-		// For cut steps to say so.
-		WorkerStopTimeout: 5 * time.Second,
+		WorkerStopTimeout:            5 * time.Second, // for cut steps to say so
+		OnFatalError:                 end,
 	})
 	w.RegisterWorkflowWithOptions(Generate, workflow.RegisterOptions{Name: contract.TypeName})
 	for name, do := range map[string]any{
@@ -82,8 +89,14 @@ func Start(c client.Client, steps int, activities *Activities) (worker.Worker, e
 	if err := w.Start(); err != nil {
 		return nil, fmt.Errorf("starting the worker: %w", err)
 	}
-	return w, nil
+	return &Worker{sdk: w, alive: alive}, nil
 }
+
+// Err is why the worker has ended by itself; nil while it works.
+func (w *Worker) Err() error { return context.Cause(w.alive) }
+
+// Stop ends the worker. Its steps are cut, and the next worker takes them up at once.
+func (w *Worker) Stop() { w.sdk.Stop() }
 
 // New builds the worker as a service of its own: it answers health checks and nothing else.
 func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
@@ -112,6 +125,9 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 			fault.Write(w, r, fault.New(fault.NotFound, "the worker takes its work from Temporal"))
 		}),
 		Ready: func(ctx context.Context) error {
+			if err := running.Err(); err != nil {
+				return fault.Wrap(fault.Unavailable, err, "the worker has ended")
+			}
 			if _, err := server.Client().CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
 				return fault.Wrap(fault.Unavailable, err, "Temporal cannot be reached")
 			}
@@ -124,7 +140,7 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	}, nil
 }
 
-func startFor(cfg Config, c client.Client, events Publisher) (worker.Worker, error) {
+func startFor(cfg Config, c client.Client, events Publisher) (*Worker, error) {
 	activities, err := cfg.Activities(events)
 	if err != nil {
 		return nil, err

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"go.temporal.io/sdk/worker"
-
 	"github.com/quantumlayer-dev/quantumlayer/functions/quantum-capsule/quantumcapsule"
 	"github.com/quantumlayer-dev/quantumlayer/functions/quantum-drops/quantumdrops"
 	"github.com/quantumlayer-dev/quantumlayer/shared/dropclient"
@@ -106,7 +104,7 @@ type Platform struct {
 	Temporal *temporal.Server
 	Events   *nats.Log
 	Drops    *dropclient.Client
-	Worker   worker.Worker
+	Worker   *generation.Worker
 }
 
 // NewPlatform starts one that keeps its data in dir.
