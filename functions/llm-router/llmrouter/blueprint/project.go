@@ -288,6 +288,12 @@ func (p *project) checkFact(f fact) string {
 		if f.kind == "overdue" && e.Act() == nil {
 			return "nothing closes " + withArticle(e.Word)
 		}
+		if f.kind == "act" && len(e.find("act")) > 1 {
+			return "only one operation can close " + withArticle(e.Word)
+		}
+		if f.kind == "overdue" {
+			return want(f.f, timestamp, date)
+		}
 		return want(f.f, timestamp)
 	case "derive", "order":
 		if f.kind == "derive" && (f.n < 1 || f.n > 100_000 || !whole || unitHours[f.unit] == "") {

@@ -1,6 +1,7 @@
 package blueprint
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,6 +49,9 @@ func readPrompt(promptText, kind string) (*reader, error) {
 		x.unused = append(x.unused, c.text)
 	}
 	x.complete()
+	if why := x.behaves(); why != "" && !strings.Contains(clauses[at].low, ":") {
+		return nil, &refusal{fmt.Sprintf("a %s does more than keep things. %s", why, knows)}
+	}
 	known := slices.ContainsFunc(x.p.Entities, func(e *entity) bool { _, ok := wellKnown[e.Word]; return ok || x.described[e.Word] })
 	switch {
 	case !known:
@@ -61,6 +65,16 @@ func readPrompt(promptText, kind string) (*reader, error) {
 	return x, nil
 }
 
+// behaves gives the word of the project's name that stands for programs whose point is not what they keep, or "".
+func (x *reader) behaves() string {
+	for _, w := range strings.FieldsFunc(x.subject, func(r rune) bool { return r == ' ' || r == '-' }) {
+		if slices.Contains(behaviours, w) {
+			return w
+		}
+	}
+	return ""
+}
+
 // clause is a piece of the prompt: as written, and in lower case for the patterns. Both have the same length.
 type clause struct {
 	text, low string
@@ -70,13 +84,13 @@ type clause struct {
 
 func newClause(text string, head bool) clause {
 	text = strings.Trim(text, " ,;:.!?")
-	low := strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			return r + 'a' - 'A'
+	low := []byte(text) // ASCII only, so that the places of both stay the same
+	for i, c := range low {
+		if 'A' <= c && c <= 'Z' {
+			low[i] = c + 'a' - 'A'
 		}
-		return r
-	}, text)
-	return clause{text: text, low: low, head: head}
+	}
+	return clause{text: text, low: string(low), head: head}
 }
 
 var (

@@ -124,6 +124,9 @@ var pluralFields = strings.Fields("ingredients instructions steps tags notes det
 var stopWords = strings.Fields("a an the and or but not no of to in on at by for from with without within as is are be been was were has have had it its their they that which who whom whose this these those there " +
 	"can cannot may must should shall will would could do does if unless when while until before after than then more most least at up only each every all any some many several via using per so because about over under between")
 
+// behaviours are programs that do something else than keep things.
+var behaviours = strings.Fields("chat proxy compiler interpreter parser renderer raytracer crawler scraper bot emulator simulator engine gateway balancer encoder decoder player generator solver converter translator calculator")
+
 // fillers of a prompt's head that say nothing about what is built.
 const (
 	adjectives = `(?:(?:simple|small|basic|tiny|little|minimal|json|http|rest|restful|crud|web|go|golang|typed|in-memory|backend) )*`

@@ -1,0 +1,153 @@
+package blueprint
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestReading holds single clauses against what they must become. Each stands behind a prompt that names the things.
+func TestReading(t *testing.T) {
+	const library = "A REST API for a library: members, books, loans. "
+	const clinic = "A REST API for a clinic: doctors, patients, appointments. An appointment lasts 30 minutes. "
+	const tasks = "A REST API for tasks with title, points, due date and status (open, in progress, done). "
+	for clause, want := range map[string]string{
+		library + "Members can have up to 3 books at a time.":                                                    "A member has at most 3 open loans.",
+		library + "No member may borrow more than four books.":                                                   "",
+		library + "A member must not borrow more than four books.":                                               "A member has at most 4 open loans.",
+		library + "A member can borrow no more than ten books at once.":                                          "A member has at most 10 open loans.",
+		library + "At most 7 books per member.":                                                                  "A member has at most 7 open loans.",
+		library + "Books must be returned within two weeks.":                                                     "The due_at of a loan is 2 weeks after its borrowed_at.",
+		library + "A loan expires after 1 day.":                                                                  "The expires_at of a loan is 1 day after its borrowed_at.",
+		library + "There are at most 1000 books in the library.":                                                 "",
+		library + "There are at most 1000 books.":                                                                "There are at most 1000 books.",
+		library + "A book's title must be unique.":                                                               "No two books have the same title.",
+		library + "No two members may share an email.":                                                           "No two members have the same email.",
+		library + "The title of a book has at most 80 characters.":                                               "The title of a book has at most 80 characters.",
+		library + "The author of a book must not be empty.":                                                      "A book must have: title, author, isbn.",
+		library + "Show overdue loans.":                                                                          "",
+		library + "Loans are due after 21 days and overdue loans can be listed.":                                 "Open loans past their due_at can be listed.",
+		library + "Books can be searched by title or author.":                                                    "Books can be searched by a text in title, author.",
+		library + "Books are sorted by title.":                                                                   "Books are listed in the order of title.",
+		library + "A member has at most 5.5 books.":                                                              "",
+		library + "A member has at most 0 books.":                                                                "",
+		library + "A member has at most 9999999 books.":                                                          "",
+		clinic + "Appointments of a doctor must not overlap.":                                                    "Two appointments of one doctor do not overlap in time.",
+		clinic + "A doctor cannot have two appointments at the same time.":                                       "Two appointments of one doctor do not overlap in time.",
+		clinic + "A doctor can never be double booked.":                                                          "Two appointments of one doctor do not overlap in time.",
+		clinic + "Appointments cannot be in the past.":                                                           "The starts_at of an appointment is not in the past when it is set.",
+		clinic + "A patient has at most 2 appointments per week.":                                                "A patient has at most 2 appointments a week, counted by starts_at in UTC.",
+		clinic + "An appointment can be cancelled.":                                                              "An appointment is open until the operation cancel, which sets cancelled_at and works once.",
+		tasks + "Points are between 1 and 13.":                                                                   "The points of a task is at most 13.",
+		tasks + "Points must be at least 2.":                                                                     "The points of a task is at least 2.",
+		tasks + "Points must not exceed 21.":                                                                     "The points of a task is at most 21.",
+		tasks + "Points cannot be negative.":                                                                     "The points of a task is at least 0.",
+		tasks + "Titles are required.":                                                                           "A task must have: title.",
+		tasks + "A task must have a due date.":                                                                   "A task must have: due_date.",
+		tasks + "The status is open by default.":                                                                 "The status of a task is open when not given.",
+		tasks + "The default status is in progress.":                                                             "The status of a task is in_progress when not given.",
+		tasks + "The default status is lost.":                                                                    "",
+		tasks + "No two tasks have the same status.":                                                             "",
+		tasks + "You can add, list and delete tasks.":                                                            "Tasks can be created, read, listed and deleted.",
+		tasks + "Search by title.":                                                                               "Tasks can be searched by a text in title.",
+		"A CLI for notes. Notes have a title and a body. Notes can be archived.":                                 "A note is open until the operation archive, which sets archived_at and works once.",
+		"A CLI for notes with title. A note can be archived and closed.":                                         "",
+		"A Go library for a team: players with name, squads. A squad has players. At most 11 players per squad.": "A squad has at most 11 players.",
+	} {
+		x, err := readPrompt(clause, "auto")
+		if err != nil {
+			t.Errorf("%q is refused: %v", clause, err)
+			continue
+		}
+		var have []string
+		for _, f := range x.p.facts {
+			have = append(have, f.sentence())
+		}
+		switch {
+		case want == "" && len(x.unused) == 0:
+			t.Errorf("%q should be named as not covered; facts:\n%s", clause, strings.Join(have, "\n"))
+		case want != "" && (!slices.Contains(have, want) || len(x.unused) > 0):
+			t.Errorf("%q: want %q; unused %q; facts:\n%s", clause, want, x.unused, strings.Join(have, "\n"))
+		}
+	}
+}
+
+// TestUnused: no sentence may get lost.
+func TestUnused(t *testing.T) {
+	for prompt, want := range map[string][]string{
+		lendingHead + "Members pay a fine of one euro a day.":                                                     {"Members pay a fine of one euro a day"},
+		lendingHead + "A member borrows at most five books unless the member is a teacher.":                       {"A member borrows at most five books unless the member is a teacher"},
+		lendingHead + "A loan is due after 21 days, and an email reminds the member.":                             {"an email reminds the member"},
+		lendingHead + "It must run on PostgreSQL. Use OAuth!\nLists are paginated. Written in Go; include tests.": {"It must run on PostgreSQL", "Use OAuth"},
+		"A REST API for a library with face recognition: members, books, loans.":                                  {"face recognition"},
+		"Hello there! " + lendingHead: {"Hello there"},
+	} {
+		x, err := readPrompt(prompt, "auto")
+		if err != nil {
+			t.Errorf("%q: %v", prompt, err)
+			continue
+		}
+		if diff := cmp.Diff(want, x.unused); diff != "" {
+			t.Errorf("%q: not used (-want +got):\n%s", prompt, diff)
+		}
+	}
+}
+
+const lendingHead = "A REST API for a lending library: members, books, loans. "
+
+func TestRefusals(t *testing.T) {
+	for _, prompt := range []string{"", "hello", "write me a poem", "asdkj qwlekj zxmcn", "a rate-limiting reverse proxy", "a raytracer", "a neural network", "???", "A REST API", "a cli",
+		"A REST API for neural networks", "A web service that resizes images", "A text search index with a query language", "A Go library with an LRU cache",
+		"A spreadsheet formula evaluator", "A compiler that translates Pascal to WASM", "A chat server with rooms and websockets", "A command line tool that counts words in files",
+		"A REST API for books. It trains a neural network. It renders images. It plays chess. It mines bitcoins.", "Ein REST-Dienst für Bücher", "本のAPI", "A web server with caching and plugins", "A REST API for a game engine with users"} {
+		_, err := readPrompt(prompt, "auto")
+		var no *refusal
+		if !errors.As(err, &no) {
+			t.Errorf("%q is not refused (%v)", prompt, err)
+			continue
+		}
+		for _, word := range []string{"REST API", "command-line tool", "library", "--llm-url"} {
+			if !strings.Contains(no.reason, word) {
+				t.Errorf("the refusal of %q does not name %s: %s", prompt, word, no.reason)
+			}
+		}
+	}
+}
+
+// FuzzReadPrompt: whatever a prompt says, reading it ends soon, and what it becomes survives the way through the FRD.
+func FuzzReadPrompt(f *testing.F) {
+	for _, seed := range []string{lendingHead + "A member borrows at most five books; a loan is due after 21 days.", "A CLI: a, b and c (x, (y), z); ()", "A REST API for a a a of of, and and",
+		"A Go library that keeps ids with id (unique, 1-2), type, func; at most 3 ids", "An API: errors, pages, data with data, services, strings. A string has at most 3 pages a day.",
+		"A REST API for users with name (a, a). Users' names'' must be unique;;; no two of of a", strings.Repeat("a and ", 200) + "API: x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 2000 {
+			return
+		}
+		start := time.Now()
+		x, err := readPrompt(text, "auto")
+		if time.Since(start) > 20*time.Second {
+			t.Errorf("reading took %v", time.Since(start))
+		}
+		if err != nil {
+			return
+		}
+		x.frd()
+		for _, fact := range x.p.facts {
+			got, ok := readFact(fact.sentence(), x.p.words())
+			if !ok || got.kind != fact.kind || got.sentence() != fact.sentence() {
+				t.Errorf("%q is not read back: %v", fact.sentence(), got)
+			}
+		}
+		for _, s := range append(x.p.sources(), x.p.tests()...) {
+			if _, err := s.render(); err != nil {
+				t.Errorf("%v in a project of %q", err, text)
+			}
+		}
+	})
+}
