@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	methods   = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"}
-	operation = regexp.MustCompile("^`?(?i:(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS))`?\\s+`?(/[^\\s`]*)`?")
+	methods   = []string{"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "ANY"} // ANY: every other one, as proxies take
+	operation = regexp.MustCompile("^`?(?i:(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|ANY))`?\\s+`?(/[^\\s`]*)`?")
 	looksLike = regexp.MustCompile("^`?[A-Z]+`?\\s+`?/")
 	codeFirst = regexp.MustCompile("^`([^`]+)`")
 )

@@ -49,7 +49,7 @@ type Relation struct {
 
 // Endpoint is one HTTP operation.
 type Endpoint struct {
-	Method       string   `json:"method"`
+	Method       string   `json:"method" doc:"An HTTP method; ANY for all that have no endpoint of their own"`
 	Path         string   `json:"path"`
 	Summary      string   `json:"summary,omitempty"`
 	Requirements []string `json:"requirements,omitempty"`
