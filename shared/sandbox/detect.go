@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 )
 
@@ -56,10 +57,37 @@ func detect(ctx context.Context) (Support, error) {
 	case ctx.Err() != nil:
 		return Support{}, fmt.Errorf("looking for a sandbox: %w", ctx.Err())
 	case err != nil:
-		return Support{Mode: None, Detail: err.Error()}, nil
+		return Support{Mode: None, Detail: err.Error() + remedy(sysctl)}, nil
 	default:
 		return Support{Mode: Namespaces, Detail: describeNamespaces()}, nil
 	}
+}
+
+// remedies are settings with which distributions keep ordinary users from
+// namespaces, and the value that does.
+var remedies = []struct{ name, value, free string }{
+	{"kernel/apparmor_restrict_unprivileged_userns", "1", "0"}, // Ubuntu since 23.10
+	{"kernel/unprivileged_userns_clone", "0", "1"},             // older Debian, hardened kernels
+	{"user/max_user_namespaces", "0", "10000"},
+}
+
+// remedy says what an administrator can set, or nothing.
+func remedy(sysctl func(name string) string) string {
+	for _, r := range remedies {
+		if sysctl(r.name) == r.value {
+			return fmt.Sprintf("; this machine restricts user namespaces: an administrator can allow them with `sysctl %s=%s`",
+				strings.ReplaceAll(r.name, "/", "."), r.free)
+		}
+	}
+	return ""
+}
+
+func sysctl(name string) string {
+	b, err := os.ReadFile("/proc/sys/" + name)
+	if err != nil {
+		return "" // not every kernel has it
+	}
+	return strings.TrimSpace(string(b))
 }
 
 // System lists, read-only, the host's programs and shared libraries: what a

@@ -198,6 +198,39 @@ func TestKilledParentTakesTheJobAlong(t *testing.T) {
 	}
 }
 
+// Not in parallel, so that the one child of this process is the sandbox.
+func TestLossOfTheFirstProcessIsTold(t *testing.T) {
+	if _, err := Detect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	dir := publicDir(t)
+	job := heartbeatJob(t, "heartbeat", dir)
+	type answer struct {
+		Result
+		error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		r, err := Run(t.Context(), job)
+		done <- answer{r, err}
+	}()
+	waitForBeat(t, dir)
+	first, err := children(os.Getpid())
+	if err != nil || len(first) != 1 {
+		t.Fatalf("children %v, %v", first, err)
+	}
+	if err := syscall.Kill(first[0], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	a := <-done
+	if a.error != nil {
+		t.Fatal(a.error)
+	}
+	if a.Killed != KilledItself || !a.Commands[0].Ran || a.Commands[0].ExitCode != -1 {
+		t.Errorf("killed %q, %+v", a.Killed, a.Commands)
+	}
+}
+
 func TestFirstProcessWithstandsSignals(t *testing.T) {
 	t.Parallel()
 	mustSucceed(t, mustRun(t, tryJob(t, "kill init")))

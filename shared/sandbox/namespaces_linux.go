@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -40,11 +41,11 @@ func runNamespaces(ctx context.Context, job Job) (Result, error) {
 	defer runtime.UnlockOSThread()
 
 	s := &supervisor{job: job, started: time.Now()}
-	defer s.closeFiles()
 	if err := s.start(); err != nil {
-		return Result{}, fmt.Errorf("starting a sandbox: %w", err)
+		return Result{}, fmt.Errorf("starting a sandbox: %w", errors.Join(err, s.closeFiles()))
 	}
-	return s.wait(ctx)
+	result, err := s.wait(ctx)
+	return result, errors.Join(err, s.closeFiles())
 }
 
 // supervisor is the parent's side of one sandbox.
@@ -86,18 +87,15 @@ func (s *supervisor) start() error {
 			return err
 		}
 	}
-	s.cmd = exec.Command(selfExe)
-	s.cmd.Args = []string{reexecName}
-	s.cmd.Env = []string{}
-	s.cmd.Dir = "/"
-	s.cmd.ExtraFiles = s.childs
-	s.cmd.Stderr = &limitedWriter{w: &s.stderr, left: 16 << 10}
-	s.cmd.SysProcAttr = attributes(root)
+	s.cmd = &exec.Cmd{
+		Path: selfExe, Args: []string{reexecName}, Env: []string{}, Dir: "/",
+		ExtraFiles: s.childs, Stderr: &limitedWriter{w: &s.stderr, left: 16 << 10}, SysProcAttr: attributes(root),
+	}
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
-	for _, f := range s.childs {
-		f.Close() // the child has its own
+	if err := closeAll(s.childs); err != nil { // the child has its own
+		return errors.Join(err, s.cmd.Process.Kill(), s.cmd.Wait())
 	}
 	s.childs = nil
 	// While nobody waits for it, even a process that has ended must be seen.
@@ -166,15 +164,21 @@ func (s *supervisor) openTrees() error {
 	return nil
 }
 
-func (s *supervisor) closeFiles() {
-	for _, f := range s.childs {
-		f.Close()
+// closeFiles closes what is still open, however far start came.
+func (s *supervisor) closeFiles() error {
+	files := append(slices.Clone(s.childs), s.outputs...)
+	if s.status != nil {
+		files = append(files, s.status)
 	}
-	for _, f := range append(s.outputs, s.status) {
-		if f != nil {
-			f.Close()
-		}
+	return closeAll(files)
+}
+
+func closeAll(files []*os.File) error {
+	var errs []error
+	for _, f := range files {
+		errs = append(errs, f.Close())
 	}
+	return errors.Join(errs...)
 }
 
 // outcome of the whole sandbox, as the reader of statuses and the watch fill it.

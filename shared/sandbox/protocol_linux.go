@@ -52,5 +52,5 @@ const (
 // on processes and lets it write the host's settings in /proc/sys.
 const (
 	insideID = 1000
-	hostID   = 60513 // free on Debian and systemd alike
+	hostID   = 60999 // between the ranges that systemd hands out; nobody's
 )

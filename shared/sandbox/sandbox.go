@@ -9,6 +9,10 @@
 // Importing the package is all that a program has to do. The first process of
 // a sandbox is the same binary started again, and the package takes over while
 // it is being initialised, long before main.
+//
+// What it does not do: without a control group, which most users cannot make,
+// memory is bounded by looking every 50 ms and not exactly; and processor time
+// is bounded by [Limits.Wall] alone.
 package sandbox
 
 import (
@@ -50,7 +54,9 @@ const (
 
 // Mount shows a file or folder of the host to a job.
 type Mount struct {
-	// Source is an absolute path on the host. Symbolic links are followed.
+	// Source is an absolute path on the host. Symbolic links are followed. It
+	// must hold no unix socket of the host: before version 9 of Landlock a job
+	// can connect to one that it sees.
 	Source string
 	// Target is the absolute path inside. Empty means Source.
 	Target string

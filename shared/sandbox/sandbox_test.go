@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,26 @@ func TestLastValueOfTheEnvironmentWins(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"HOME=/h", "PATH=/b", "EMPTY=", "X=1=2"}, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestRemedyNamesTheSetting(t *testing.T) {
+	t.Parallel()
+	for set, want := range map[string]string{
+		"kernel/apparmor_restrict_unprivileged_userns=1": "`sysctl kernel.apparmor_restrict_unprivileged_userns=0`",
+		"user/max_user_namespaces=0":                     "`sysctl user.max_user_namespaces=10000`",
+		"user/max_user_namespaces=96364":                 "",
+	} {
+		name, value, _ := strings.Cut(set, "=")
+		got := remedy(func(n string) string {
+			if n == name {
+				return value
+			}
+			return ""
+		})
+		if !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("%s: %q", set, got)
+		}
 	}
 }
 

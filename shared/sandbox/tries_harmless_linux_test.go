@@ -122,8 +122,12 @@ func tryFiles() error {
 			return err
 		}
 	}
-	if left, err := os.ReadDir("tree"); err != nil || len(left) != 0 {
-		return fmt.Errorf("the new folder shows old files: %v, %v", left, err)
+	left, err := os.ReadDir("tree")
+	if err != nil {
+		return err
+	}
+	if len(left) != 0 {
+		return fmt.Errorf("the new folder shows old files: %v", left)
 	}
 	for _, dir := range []string{".", "/tmp", "/usr/bin", "/etc"} {
 		if _, err := os.ReadDir(dir); err != nil {
@@ -161,7 +165,7 @@ func tryProcesses() error {
 	}
 	var exit *exec.ExitError
 	if err := sleep.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
-		return fmt.Errorf("a child that was sent SIGTERM: %v", err)
+		return fmt.Errorf("a child that was sent SIGTERM: %w", err)
 	}
 	return nil
 }
@@ -204,8 +208,12 @@ func tryEnvironment() error {
 	if host != "sandbox" {
 		return fmt.Errorf("host name %q", host)
 	}
-	if wd, err := os.Getwd(); err != nil || wd != "/project" {
-		return fmt.Errorf("folder %q, %v", wd, err)
+	wd, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	if wd != "/project" {
+		return fmt.Errorf("folder %q", wd)
 	}
 	return nil
 }

@@ -180,13 +180,10 @@ func ownerNamespace() (*os.File, error) {
 	if owner.ns != nil {
 		return owner.ns, nil
 	}
-	cmd := exec.Command(selfExe)
-	cmd.Args = []string{holderName}
-	cmd.Env = []string{}
 	mapping := []syscall.SysProcIDMap{{ContainerID: 0, HostID: hostID, Size: 1}}
-	cmd.SysProcAttr = &syscall.SysProcAttr{
+	cmd := &exec.Cmd{Path: selfExe, Args: []string{holderName}, Env: []string{}, SysProcAttr: &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWUSER, UidMappings: mapping, GidMappings: mapping, Pdeathsig: syscall.SIGKILL,
-	}
+	}}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -60,11 +60,20 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	return service, nil
 }
 
-// warm fills the build cache in the background, and gives what ends that.
+// warm looks for a sandbox and fills the build cache in the background, and gives what ends that.
 func warm(ctx context.Context, tc *golang.Toolchain) func(context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() {
+		support, err := sandbox.Detect(ctx)
+		if err != nil {
+			return // stopped meanwhile
+		}
+		if support.Mode == sandbox.None {
+			slog.WarnContext(ctx, "no sandbox: projects will not be verified", "lacking", support.Detail)
+			return
+		}
+		slog.InfoContext(ctx, "sandbox", "mode", support.Mode, "held_by", support.Detail)
 		if err := tc.Warm(ctx); err != nil && ctx.Err() == nil {
 			slog.WarnContext(ctx, "the first project will have to build the standard library", "cause", err.Error())
 		}

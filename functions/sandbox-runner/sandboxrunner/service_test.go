@@ -17,7 +17,7 @@ import (
 
 func start(t *testing.T, environ runner.Environ) *verification.Client {
 	t.Helper()
-	base := runner.Environ{"HOME": t.TempDir(), "QL_SANDBOX_WARM": "false"}
+	base := runner.Environ{"QL_SANDBOX_WARM": "false"}
 	for k, v := range environ {
 		base[k] = v
 	}

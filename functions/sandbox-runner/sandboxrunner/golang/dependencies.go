@@ -74,13 +74,8 @@ func (t *Toolchain) resolve(ctx context.Context, project string, imported map[st
 		}
 		return d, nil
 	}
-	root, err := os.OpenRoot(project)
-	if err != nil {
-		return d, fmt.Errorf("reading the project: %w", err)
-	}
-	defer root.Close()
 	for _, name := range []string{goMod, "go.sum"} {
-		content, err := root.ReadFile(name)
+		content, err := os.ReadFile(filepath.Join(project, name)) // written by the go command alone: no code has run
 		if name != goMod && errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -149,15 +144,10 @@ func (t *Toolchain) licence(m module.Version) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	root, err := os.OpenRoot(dir)
+	entries, err := os.ReadDir(dir) // module archives hold no links
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil // required, but nothing of it is built
 	}
-	if err != nil {
-		return "", fmt.Errorf("looking for the licence of %s: %w", m, err)
-	}
-	defer root.Close()
-	entries, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
 		return "", fmt.Errorf("looking for the licence of %s: %w", m, err)
 	}
@@ -166,7 +156,7 @@ func (t *Toolchain) licence(m module.Version) (string, error) {
 		if !e.Type().IsRegular() || !licenceFile.MatchString(e.Name()) {
 			continue
 		}
-		text, err := root.ReadFile(e.Name())
+		text, err := os.ReadFile(filepath.Join(dir, e.Name()))
 		if err != nil {
 			return "", fmt.Errorf("reading the licence of %s: %w", m, err)
 		}

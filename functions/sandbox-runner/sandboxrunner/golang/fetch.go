@@ -46,12 +46,12 @@ func (t *Toolchain) fetch(ctx context.Context, project string, args ...string) (
 		WithHint("check the network and GOPROXY (%s)", proxy)
 }
 
-func (t *Toolchain) fetchFrom(ctx context.Context, proxy, project string, args []string) (string, bool, error) {
+func (t *Toolchain) fetchFrom(ctx context.Context, proxy, project string, args []string) (output string, ok bool, err error) {
 	home, err := os.MkdirTemp("", "ql-fetch-")
 	if err != nil {
 		return "", false, fmt.Errorf("making a home for the go command: %w", err)
 	}
-	defer os.RemoveAll(home)
+	defer func() { err = errors.Join(err, os.RemoveAll(home)) }()
 	limited, cancel := context.WithTimeoutCause(ctx, t.cfg.FetchTimeout, errFetchTime)
 	defer cancel()
 	watched, stop := context.WithCancelCause(limited)

@@ -197,12 +197,12 @@ func writeProject(files []pipeline.File) (dir string, remove func() error, err e
 	return dir, remove, nil
 }
 
-func writeFiles(dir string, files []pipeline.File) error {
+func writeFiles(dir string, files []pipeline.File) (err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { err = errors.Join(err, root.Close()) }()
 	for _, f := range files {
 		name := filepath.FromSlash(f.Path)
 		if err := root.MkdirAll(filepath.Dir(name), 0o755); err != nil {

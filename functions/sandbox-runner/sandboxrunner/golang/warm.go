@@ -95,7 +95,7 @@ func waitLock(ctx context.Context, path string) (*filelock.Lock, error) {
 
 // fill builds into a new folder beside dir and gives it that name once it is whole. The caller holds the lock, so what lies
 // there half built is of a process that was killed.
-func (t *Toolchain) fill(ctx context.Context, parent, dir string) error {
+func (t *Toolchain) fill(ctx context.Context, parent, dir string) (err error) {
 	left, err := filepath.Glob(filepath.Join(parent, "new-*"))
 	if err != nil {
 		return err
@@ -109,13 +109,13 @@ func (t *Toolchain) fill(ctx context.Context, parent, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(staging) // what is left of it, which is nothing after a success
+	defer func() { err = errors.Join(err, os.RemoveAll(staging)) }() // after a success nothing of it is left
 	project, err := os.MkdirTemp("", "ql-warm-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(project)
-	packages, err := t.standardLibrary(ctx, staging)
+	defer func() { err = errors.Join(err, os.RemoveAll(project)) }()
+	packages, err := t.standardLibrary(ctx, project, staging)
 	if err != nil {
 		return err
 	}
@@ -146,17 +146,11 @@ func (t *Toolchain) fill(ctx context.Context, parent, dir string) error {
 var notImportable = regexp.MustCompile(`(^|/)(internal|vendor)(/|$)|^(cmd|builtin|runtime/(cgo|race|msan|asan))(/|$)`)
 
 // standardLibrary lists the packages that a program may import.
-func (t *Toolchain) standardLibrary(ctx context.Context, cache string) ([]string, error) {
-	dir, err := os.MkdirTemp("", "ql-warm-")
+func (t *Toolchain) standardLibrary(ctx context.Context, project, cache string) (packages []string, err error) {
+	out, err := t.trusted(ctx, project, cache, []string{"list", "std"})
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	out, err := t.trusted(ctx, dir, cache, []string{"list", "std"})
-	if err != nil {
-		return nil, err
-	}
-	var packages []string
 	for _, p := range strings.Fields(out) {
 		if !notImportable.MatchString(p) {
 			packages = append(packages, p)
