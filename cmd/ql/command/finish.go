@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/live"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
@@ -73,16 +74,24 @@ func (a *app) tell(s *session, run workflow.Run, w written) error {
 	if w.out != "" && w.test != "" {
 		o.Next = append(o.Next, "cd "+quote(o.Out)+" && "+w.test)
 	}
-	if !live.Verified(run) && run.Status != workflow.Cancelled {
-		o.Next = append(o.Next, "ql drops "+run.ID+"    # what each stage made")
-	}
-	if run.Status == workflow.CompletedWithFindings {
-		o.Next = append(o.Next, "ql resume "+run.ID+" --retry   # another attempt; finished stages are not done again")
-	}
-	if again(run, false) {
-		o.Next = append(o.Next, "ql resume "+run.ID+"   # another attempt; finished stages are not done again")
-	}
+	o.Next = append(o.Next, further(run)...)
 	return live.Summary(a.stdout, o)
+}
+
+// further gives what can be done about a run that did not verify. A prompt that was refused is refused again.
+func further(run workflow.Run) []string {
+	const note = "   # another attempt; finished stages are not done again"
+	switch {
+	case live.Verified(run), run.Problem != nil && run.Problem.Code == fault.Refused:
+		return nil
+	case !run.Status.Ended():
+		return []string{"ql resume " + run.ID + "   # watch it"}
+	}
+	commands := []string{"ql drops " + run.ID + "   # what each stage made"}
+	if again(run, false) {
+		return append(commands, "ql resume "+run.ID+note)
+	}
+	return append(commands, "ql resume "+run.ID+" --retry"+note)
 }
 
 // interrupted says what becomes of a run that is no longer watched.

@@ -44,6 +44,7 @@ type scriptedRun struct {
 // scenario says how every run of a scriptedAPI goes.
 type scenario struct {
 	end         workflow.Status // of the first attempt
+	refused     bool            // it failed because nothing can be made of the prompt
 	stall       bool            // the events stop in the middle, and the run goes on for ever
 	breakAfter  int             // the connection for events breaks after so many; 0: never
 	wrongDigest bool            // the run says another SHA-256 than the capsule has
@@ -53,6 +54,7 @@ var scenarios = map[string]scenario{
 	"verified": {end: workflow.Completed},
 	"findings": {end: workflow.CompletedWithFindings},
 	"failed":   {end: workflow.Failed},
+	"refused":  {end: workflow.Failed, refused: true},
 	"stalled":  {end: workflow.Completed, stall: true},
 	"broken":   {end: workflow.Completed, breakAfter: 3},
 	"damaged":  {end: workflow.Completed, wrongDigest: true},
@@ -262,7 +264,10 @@ func (api *scriptedAPI) ended(run *workflow.Run) {
 	run.Usage = pipeline.Usage{Provider: "scripted", Model: "scripted-1", Calls: 14, InputTokens: 14000, OutputTokens: 3276}
 	run.NotChecked = []string{"what no test covers"}
 	if run.Status == workflow.Failed {
-		run.Problem = fault.New(fault.Refused, "the prompt describes no software").WithHint("say what the program should do").Problem()
+		run.Problem = fault.New(fault.ModelDown, "the model server at 127.0.0.1:1 cannot be reached").WithHint("start it").Problem()
+		if api.scenario.refused {
+			run.Problem = fault.New(fault.Refused, "the prompt describes no software").WithHint("say what the program should do").Problem()
+		}
 		return
 	}
 	run.Capsule = &workflow.Capsule{DropID: "drop_c", SHA256: drop.Digest(api.capsule), Size: int64(len(api.capsule)), Files: 2}

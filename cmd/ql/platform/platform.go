@@ -85,6 +85,9 @@ func (p *Platform) start(ctx context.Context, c Config, listener net.Listener) e
 		environ = map[string]string{}
 	}
 	defaults(environ, c.Dir)
+	if c.Idle {
+		environ["QL_SANDBOX_WARM"] = "false" // nothing will be built
+	}
 	if err := p.openStores(ctx, c, environ); err != nil {
 		return err
 	}
@@ -115,7 +118,6 @@ func defaults(environ map[string]string, dir string) {
 		"QL_VECTORS_URL":  "memory:",
 		"QL_EVENTS_URL":   "embedded:",
 		"QL_TEMPORAL_URL": "embedded:",
-		"QL_DATA_DIR":     dir,
 	} {
 		if environ[variable] == "" {
 			environ[variable] = value
