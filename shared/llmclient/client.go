@@ -2,33 +2,76 @@
 package llmclient
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
-	"strings"
+	"time"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llm"
 )
 
-// Client calls one router. ctx is the only time limit, since models may be slow; its end reaches the model.
-type Client struct{ http *httpclient.Client }
+// silence is how long nothing may come from the router, which says something every 15 s even if the model is silent.
+const silence = time.Minute
 
-// New makes a client for the router at base.
-func New(base string) *Client { return &Client{httpclient.New("llm-router", base)} }
-
-// Generate asks for a whole answer.
-func (c *Client) Generate(ctx context.Context, req llm.Request) (llm.Response, error) {
-	var resp llm.Response
-	err := c.http.JSON(ctx, http.MethodPost, "/generate", req, &resp)
-	return resp, err
+// Client calls one router. ctx is the only time limit for a model, since models may be slow; its end reaches the model.
+type Client struct {
+	http    *httpclient.Client
+	silence time.Duration
 }
 
-// Embed asks for one vector a text.
+// New makes a client for the router at base.
+func New(base string) *Client {
+	return &Client{http: httpclient.New("llm-router", base), silence: silence}
+}
+
+// Generate asks for a whole answer. It streams all the same: a connection without a byte for minutes is cut by what lies between.
+func (c *Client) Generate(ctx context.Context, req llm.Request) (llm.Response, error) {
+	return c.Stream(ctx, req, nil)
+}
+
+// Stream asks for an answer piece by piece: each is called for every piece of text, in order (nil: nobody listens). An error of
+// each ends the call. Other errors are the router's faults, or Unavailable if it cannot be reached or breaks off.
+func (c *Client) Stream(ctx context.Context, req llm.Request, each func(text string) error) (llm.Response, error) {
+	body, err := json.Marshal(req)
+	if err != nil {
+		return llm.Response{}, fmt.Errorf("encoding the request to llm-router: %w", err)
+	}
+	watch, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(c.silence, func() {
+		cancel(fault.New(fault.Unavailable, "llm-router has said nothing for %s", c.silence))
+	})
+	defer timer.Stop()
+	hr, err := http.NewRequestWithContext(watch, http.MethodPost, c.http.Base+"/stream", bytes.NewReader(body))
+	if err != nil {
+		return llm.Response{}, fmt.Errorf("request to llm-router: %w", err)
+	}
+	hr.Header.Set("Content-Type", "application/json")
+	hr.Header.Set("Accept", "text/event-stream, "+fault.ProblemType)
+	resp, err := c.http.Do(hr)
+	if err == nil {
+		defer resp.Body.Close()
+		var answer llm.Response
+		if answer, err = read(resp.Body, func() { timer.Reset(c.silence) }, each); err == nil {
+			return answer, nil
+		}
+	}
+	var silent *fault.Error
+	switch {
+	case ctx.Err() != nil:
+		return llm.Response{}, fmt.Errorf("calling llm-router: %w", ctx.Err())
+	case watch.Err() != nil && errors.As(context.Cause(watch), &silent):
+		return llm.Response{}, silent
+	}
+	return llm.Response{}, err
+}
+
+// Embed asks for one vector a text. The error is fault.BadModel where no model offers embeddings.
 func (c *Client) Embed(ctx context.Context, req llm.EmbeddingsRequest) (llm.Embeddings, error) {
 	// The OpenAI shape: the router has no other for embeddings.
 	var resp struct {
@@ -54,67 +97,4 @@ func (c *Client) Embed(ctx context.Context, req llm.EmbeddingsRequest) (llm.Embe
 		}
 	}
 	return out, nil
-}
-
-// eventLimit bounds one event of a stream, in bytes: the last one holds the whole answer.
-const eventLimit = 16 << 20
-
-// Stream asks for an answer piece by piece: each is called for every piece of text, in order. An error of each ends the call.
-func (c *Client) Stream(ctx context.Context, req llm.Request, each func(text string) error) (llm.Response, error) {
-	body, err := json.Marshal(req)
-	if err != nil {
-		return llm.Response{}, fmt.Errorf("encoding the request to llm-router: %w", err)
-	}
-	hr, err := http.NewRequestWithContext(ctx, http.MethodPost, c.http.Base+"/stream", bytes.NewReader(body))
-	if err != nil {
-		return llm.Response{}, fmt.Errorf("request to llm-router: %w", err)
-	}
-	hr.Header.Set("Content-Type", "application/json")
-	hr.Header.Set("Accept", "text/event-stream")
-	resp, err := c.http.Do(hr)
-	if err != nil {
-		return llm.Response{}, err
-	}
-	defer resp.Body.Close()
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(make([]byte, 64<<10), eventLimit)
-	event := ""
-	for lines.Scan() {
-		line := lines.Text()
-		if name, ok := strings.CutPrefix(line, "event: "); ok {
-			event = name
-		}
-		data, ok := strings.CutPrefix(line, "data: ")
-		if !ok {
-			continue
-		}
-		if event == "error" {
-			var p fault.Problem
-			if err := json.Unmarshal([]byte(data), &p); err != nil {
-				return llm.Response{}, fault.New(fault.Unavailable, "llm-router broke off with an error that cannot be read: %w", err)
-			}
-			return llm.Response{}, &fault.Error{Code: p.Code, Detail: p.Detail, Hint: p.Hint, Fields: p.Errors}
-		}
-		var d llm.Delta
-		if err := json.Unmarshal([]byte(data), &d); err != nil {
-			return llm.Response{}, fault.New(fault.Unavailable, "llm-router streamed something that is no delta: %w", err)
-		}
-		if d.Done != nil {
-			return *d.Done, nil
-		}
-		if err := each(d.Text); err != nil {
-			return llm.Response{}, err
-		}
-	}
-	if ctx.Err() != nil {
-		return llm.Response{}, fmt.Errorf("streaming from llm-router: %w", ctx.Err())
-	}
-	return llm.Response{}, fault.New(fault.Unavailable, "llm-router's stream ended before the answer did: %w", endOf(lines.Err()))
-}
-
-func endOf(err error) error {
-	if err == nil {
-		return fmt.Errorf("unexpected end")
-	}
-	return err
 }

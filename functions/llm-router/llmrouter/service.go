@@ -4,78 +4,30 @@ package llmrouter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
-	"os"
-	"strings"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/quantumlayer-dev/quantumlayer/functions/llm-router/llmrouter/blueprint"
 	"github.com/quantumlayer-dev/quantumlayer/functions/llm-router/llmrouter/cache"
 	"github.com/quantumlayer-dev/quantumlayer/functions/llm-router/llmrouter/openai"
 	"github.com/quantumlayer-dev/quantumlayer/functions/llm-router/llmrouter/tokens"
-	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
-	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llm"
 	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
 )
 
-type config struct {
-	URL            string        `env:"QL_LLM_URL"`          // an OpenAI-compatible server, usually …/v1; empty: provider blueprint
-	Key            string        `env:"QL_LLM_API_KEY"`      // its key
-	KeyFile        string        `env:"QL_LLM_API_KEY_FILE"` // or a file that holds it
-	Model          string        `env:"QL_LLM_MODEL"`        // for requests that name none
-	EmbeddingModel string        `env:"QL_EMBEDDING_MODEL"`  // empty: no embeddings
-	Timeout        time.Duration `env:"QL_LLM_TIMEOUT" envDefault:"30m"`
-	Idle           time.Duration `env:"QL_LLM_IDLE_TIMEOUT" envDefault:"10m"`
-	Cache          string        `env:"QL_CACHE_URL" envDefault:"memory:"`
-	CacheBytes     int64         `env:"QL_CACHE_BYTES" envDefault:"67108864"`
-	CacheTTL       time.Duration `env:"QL_CACHE_TTL" envDefault:"24h"`
-}
-
-// Check is called by runner.Config. It never repeats a value that may be a key.
-func (c *config) Check() error {
-	var errs []error
-	if c.URL != "" {
-		if err := httpclient.CheckURL(c.URL); err != nil {
-			errs = append(errs, fmt.Errorf("QL_LLM_URL: %w", err))
-		}
-	}
-	if c.Key != "" && c.KeyFile != "" {
-		errs = append(errs, errors.New("QL_LLM_API_KEY and QL_LLM_API_KEY_FILE are both set: set one"))
-	}
-	if c.KeyFile != "" {
-		raw, err := os.ReadFile(c.KeyFile)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("QL_LLM_API_KEY_FILE: %w", err))
-		}
-		if c.Key = strings.TrimSpace(string(raw)); err == nil && c.Key == "" {
-			errs = append(errs, errors.New("QL_LLM_API_KEY_FILE: the file is empty"))
-		}
-	}
-	if strings.ContainsAny(c.Key, " \r\n\t") {
-		errs = append(errs, errors.New("the model server's key has white space inside"))
-	}
-	if c.Timeout <= 0 || c.Idle <= 0 {
-		errs = append(errs, errors.New("QL_LLM_TIMEOUT and QL_LLM_IDLE_TIMEOUT must be longer than nothing"))
-	}
-	return errors.Join(errs...)
-}
-
-// Provider asks one kind of model. Generate gives text to each as it comes; each may be nil.
+// Provider asks one kind of model. It is safe for concurrent use.
 type Provider interface {
 	Name() string
+	// Generate gives the answer's text to each as it comes, in order and once (each may be nil), and then the whole answer.
 	Generate(ctx context.Context, req llm.Request, each func(text string) error) (llm.Response, error)
 	Models(ctx context.Context) ([]string, error)
+	// Embed fails with fault.BadModel where the provider offers no embeddings.
 	Embed(ctx context.Context, req llm.EmbeddingsRequest) (llm.Embeddings, error)
 }
 
-// New builds the function: provider openai when QL_LLM_URL is set, else blueprint.
+// New builds the function: provider openai answers when QL_LLM_URL is set, else blueprint. It is ready at once: a model server
+// that is down is told by the requests that need it, and takes neither the cache nor the other provider with it.
 func New(_ context.Context, environ runner.Environ) (*runner.Service, error) {
 	cfg, err := runner.Config[config](environ)
 	if err != nil {
@@ -83,15 +35,17 @@ func New(_ context.Context, environ runner.Environ) (*runner.Service, error) {
 	}
 	answers, err := cache.Open(cfg.Cache, cfg.CacheBytes, cfg.CacheTTL)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("wrong configuration:\n  %w", err)
 	}
-	policy := Policy{providers: []Provider{whole{blueprint.New()}}}
+	own := whole{blueprint.New(), blueprint.Model}
+	policy := Policy{Standard: own, Owners: map[string]Provider{blueprint.Model: own}}
 	if cfg.URL != "" {
-		policy.providers = append([]Provider{openai.New(openai.Options{URL: cfg.URL, Key: cfg.Key, Model: cfg.Model,
-			Timeout: cfg.Timeout, Idle: cfg.Idle, Retries: 3, Backoff: time.Second})}, policy.providers...)
+		policy.Other = openai.New(openai.Options{URL: cfg.URL, Key: cfg.Key, Model: cfg.Model,
+			Timeout: cfg.Timeout, Idle: cfg.Idle, Retries: 3, Backoff: time.Second})
+		policy.Standard = policy.Other
 	}
-	r := &Router{policy: policy, answers: answers, embeddingModel: cfg.EmbeddingModel}
-	return &runner.Service{Handler: r.Handler()}, nil
+	r := NewRouter(answers, cfg.EmbeddingModel, policy)
+	return &runner.Service{Handler: r.Handler(), Close: answers.Close}, nil
 }
 
 // Router answers requests.
@@ -99,86 +53,59 @@ type Router struct {
 	policy         Policy
 	answers        *cache.Memory
 	embeddingModel string
+	heartbeat      time.Duration
 }
 
-// NewRouter makes a router over providers, the first of which is the default.
-func NewRouter(answers *cache.Memory, embeddingModel string, providers ...Provider) *Router {
-	return &Router{policy: Policy{providers}, answers: answers, embeddingModel: embeddingModel}
+// NewRouter makes a router. embeddingModel is for requests for embeddings that name no model.
+func NewRouter(answers *cache.Memory, embeddingModel string, policy Policy) *Router {
+	return &Router{policy: policy, answers: answers, embeddingModel: embeddingModel, heartbeat: heartbeat}
 }
 
-// Generate gives a whole answer, from the cache where it has one.
-func (r *Router) Generate(ctx context.Context, req llm.Request) (llm.Response, error) {
-	p := r.policy.choose(req.Model)
-	fetch := func(ctx context.Context) (llm.Response, error) { return r.fetch(ctx, p, req, nil) }
-	if req.NoCache {
-		return fetch(ctx)
+// Generate gives the text of an answer to each as it comes (nil: only the whole answer), from the cache where it has one.
+func (r *Router) Generate(ctx context.Context, req llm.Request, each func(text string) error) (llm.Response, error) {
+	p, err := r.policy.choose(req.Model)
+	if err != nil {
+		return llm.Response{}, err
 	}
 	key, err := cache.Key(p.Name(), req)
 	if err != nil {
 		return llm.Response{}, err
 	}
-	return r.answers.Do(ctx, key, fetch)
+	return r.answers.Do(ctx, key, req.NoCache, each, func(ctx context.Context, each func(string) error) (llm.Response, error) {
+		return ask(ctx, p, req, each)
+	})
 }
 
-// Stream gives an answer piece by piece. It is not cached: who streams wants to see the model at work.
-func (r *Router) Stream(ctx context.Context, req llm.Request, each func(string) error) (llm.Response, error) {
-	return r.fetch(ctx, r.policy.choose(req.Model), req, each)
+// Embed makes one vector a text.
+func (r *Router) Embed(ctx context.Context, req llm.EmbeddingsRequest) (llm.Embeddings, error) {
+	if req.Model == "" {
+		req.Model = r.embeddingModel
+	}
+	e, err := r.policy.Standard.Embed(ctx, req)
+	if err != nil {
+		return e, fmt.Errorf("provider %s: %w", r.policy.Standard.Name(), err)
+	}
+	return e, nil
 }
 
-func (r *Router) fetch(ctx context.Context, p Provider, req llm.Request, each func(string) error) (llm.Response, error) {
+func ask(ctx context.Context, p Provider, req llm.Request, each func(string) error) (llm.Response, error) {
 	started := time.Now()
 	resp, err := p.Generate(ctx, req, each)
 	if err != nil {
 		return resp, fmt.Errorf("provider %s: %w", p.Name(), err)
 	}
 	if resp.Usage.InputTokens == 0 && resp.Usage.OutputTokens == 0 {
-		if err := estimate(&resp, req); err != nil {
-			return resp, fmt.Errorf("counting tokens: %w", err)
-		}
+		resp.Usage = estimate(req, resp.Text)
 	}
-	attrs := []any{"provider", resp.Provider, "model", resp.Model, "finish_reason", resp.FinishReason, "input_tokens", resp.Usage.InputTokens,
-		"output_tokens", resp.Usage.OutputTokens, "duration_ms", time.Since(started).Milliseconds()}
-	for k, v := range req.Labels {
-		attrs = append(attrs, k, v)
-	}
-	slog.InfoContext(ctx, "model answered", attrs...)
+	slog.InfoContext(ctx, "model answered", "provider", resp.Provider, "model", resp.Model, "finish_reason", resp.FinishReason,
+		"input_tokens", resp.Usage.InputTokens, "output_tokens", resp.Usage.OutputTokens, "duration_ms", time.Since(started).Milliseconds(), "labels", req.Labels)
 	return resp, nil
 }
 
-func estimate(resp *llm.Response, req llm.Request) error {
-	resp.Usage.Estimated = true
+func estimate(req llm.Request, text string) llm.Usage {
+	u := llm.Usage{OutputTokens: tokens.Count(text), Estimated: true}
 	for _, m := range req.Messages {
-		n, err := tokens.Count(m.Content)
-		if err != nil {
-			return err
-		}
-		resp.Usage.InputTokens += n
+		u.InputTokens += tokens.Count(m.Content)
 	}
-	n, err := tokens.Count(resp.Text)
-	resp.Usage.OutputTokens = n
-	return err
-}
-
-// bodyLimit is the largest request in bytes: a conversation with many files in it.
-const bodyLimit = 16 << 20
-
-// Handler is the HTTP interface.
-func (r *Router) Handler() http.Handler {
-	fault.UseInHuma()
-	mux := http.NewServeMux()
-	api := humago.New(mux, huma.DefaultConfig("llm-router", "1"))
-	huma.Register(api, huma.Operation{OperationID: "generate", Method: http.MethodPost, Path: "/generate", Summary: "A whole answer",
-		MaxBodyBytes: bodyLimit, BodyReadTimeout: -1,
-	}, func(ctx context.Context, in *struct{ Body llm.Request }) (*struct{ Body llm.Response }, error) {
-		resp, err := r.Generate(ctx, in.Body)
-		if err != nil {
-			return nil, err
-		}
-		return &struct{ Body llm.Response }{resp}, nil
-	})
-	mux.HandleFunc("POST /stream", r.stream)
-	mux.HandleFunc("POST /v1/chat/completions", r.chatCompletions)
-	mux.HandleFunc("POST /v1/embeddings", r.embeddings)
-	mux.HandleFunc("GET /v1/models", r.models)
-	return mux
+	return u
 }

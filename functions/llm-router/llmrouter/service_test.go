@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -23,49 +22,84 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llm"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llmclient"
+	"github.com/quantumlayer-dev/quantumlayer/shared/prompt"
 	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
 )
 
-// provider says "hello, world" in two pieces, or fails.
+// provider says "hello, world" in two pieces, waits before the second if it is told to, or fails, before or after the first.
 type provider struct {
-	calls atomic.Int32
-	err   error
+	calls    atomic.Int32
+	wait     chan struct{}
+	err      error
+	errLater error
+	usage    llm.Usage
 }
 
 func (*provider) Name() string { return "scripted" }
 
-func (p *provider) Generate(_ context.Context, req llm.Request, each func(string) error) (llm.Response, error) {
+func (p *provider) Generate(ctx context.Context, _ llm.Request, each func(string) error) (llm.Response, error) {
 	p.calls.Add(1)
-	if each == nil {
-		each = func(string) error { return nil }
+	if p.err != nil {
+		return llm.Response{}, p.err
 	}
-	for _, s := range []string{"hello, ", "world"} {
+	for i, s := range []string{"hello, ", "world"} {
+		if i == 1 && p.wait != nil {
+			select {
+			case <-p.wait:
+			case <-ctx.Done():
+				close(p.wait)
+				return llm.Response{}, ctx.Err()
+			}
+		}
+		if i == 1 && p.errLater != nil {
+			return llm.Response{}, p.errLater
+		}
 		if err := each(s); err != nil {
 			return llm.Response{}, err
 		}
 	}
-	return llm.Response{Text: "hello, world", FinishReason: llm.Stop, Provider: "scripted", Model: "s-1"}, p.err
+	return llm.Response{Text: "hello, world", FinishReason: llm.Stop, Provider: "scripted", Model: "s-1", Usage: p.usage}, nil
 }
 
 func (*provider) Models(context.Context) ([]string, error) { return []string{"s-1"}, nil }
 
 func (*provider) Embed(_ context.Context, req llm.EmbeddingsRequest) (llm.Embeddings, error) {
+	if req.Model == "" {
+		return llm.Embeddings{}, fault.New(fault.BadModel, "no embeddings here").WithHint("set QL_EMBEDDING_MODEL")
+	}
 	return llm.Embeddings{Model: req.Model, Vectors: [][]float32{{1, 0}, {0, 1}}[:len(req.Input)]}, nil
 }
 
+// start serves a router over p as the runner does.
 func start(t *testing.T, p *provider) (*httptest.Server, *llmclient.Client) {
+	return startWith(t, p, "e-1", 0)
+}
+
+func startWith(t *testing.T, p *provider, embeddingModel string, beat time.Duration) (*httptest.Server, *llmclient.Client) {
 	answers, err := cache.Open("memory:", 1<<20, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(llmrouter.NewRouter(answers, "e-1", p).Handler())
-	t.Cleanup(server.Close)
+	r := llmrouter.NewRouter(answers, embeddingModel, llmrouter.Policy{Standard: p, Other: p})
+	if beat > 0 {
+		r.Beat(beat)
+	}
+	server := httptest.NewServer(runner.Handler(t.Context(), &runner.Service{Handler: r.Handler()}, 1<<30))
+	t.Cleanup(func() {
+		server.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := answers.Close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
 	return server, llmclient.New(server.URL)
 }
 
 var question = llm.Request{Messages: []llm.Message{{Role: llm.User, Content: "Say hello."}}}
 
 func TestGenerateCountsAndCaches(t *testing.T) {
+	t.Parallel()
 	p := &provider{}
 	_, c := start(t, p)
 	for i := range 2 {
@@ -85,86 +119,18 @@ func TestGenerateCountsAndCaches(t *testing.T) {
 	}
 }
 
-func TestStream(t *testing.T) {
-	_, c := start(t, &provider{})
-	var pieces []string
-	got, err := c.Stream(t.Context(), question, func(s string) error { pieces = append(pieces, s); return nil })
-	if err != nil || got.Text != "hello, world" {
-		t.Fatalf("%+v, %v", got, err)
-	}
-	if diff := cmp.Diff([]string{"hello, ", "world"}, pieces); diff != "" {
-		t.Errorf("pieces (-want +got):\n%s", diff)
-	}
-}
-
-func TestFaultsCrossBothWays(t *testing.T) {
-	_, c := start(t, &provider{err: fault.New(fault.BadModel, "no such model").WithHint("name another")})
-	_, err := c.Generate(t.Context(), question)
-	_, streamErr := c.Stream(t.Context(), question, func(string) error { return nil })
-	for _, err := range []error{err, streamErr} {
-		if e := fault.From(err); e.Code != fault.BadModel || e.Hint != "name another" {
-			t.Errorf("got %v", err)
-		}
-	}
-}
-
-func TestBadRequests(t *testing.T) {
-	server, _ := start(t, &provider{})
-	for path, body := range map[string]string{"/generate": `{"messages":[]}`, "/stream": `{"messages":"x"}`, "/v1/chat/completions": `{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}`,
-		"/v1/embeddings": `{"input":[]}`} {
-		resp, err := http.Post(server.URL+path, "application/json", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp.Body.Close()
-		if resp.StatusCode != 422 {
-			t.Errorf("%s: status %d, want 422", path, resp.StatusCode)
-		}
-	}
-}
-
-func post(t *testing.T, url, body string) string {
-	resp, err := http.Post(url, "application/json", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	raw, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != 200 {
-		t.Fatalf("status %d, %v: %s", resp.StatusCode, err, raw)
-	}
-	return string(raw)
-}
-
-func TestOpenAIShapes(t *testing.T) {
-	server, c := start(t, &provider{})
-	var chat struct {
-		Object, Model string
-		Choices       []struct {
-			Message      struct{ Role, Content string }
-			FinishReason string `json:"finish_reason"`
-		}
-		Usage map[string]int
-	}
-	if err := json.Unmarshal([]byte(post(t, server.URL+"/v1/chat/completions", `{"model":"x","messages":[{"role":"developer","content":"s"},{"role":"user","content":[{"type":"text","text":"u"}]}],"unknown":1}`)), &chat); err != nil {
-		t.Fatal(err)
-	}
-	if chat.Object != "chat.completion" || chat.Choices[0].Message.Content != "hello, world" || chat.Choices[0].FinishReason != "stop" || chat.Usage["total_tokens"] != 5 {
-		t.Errorf("chat: %+v", chat)
-	}
-	stream := post(t, server.URL+"/v1/chat/completions", `{"stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"u"}]}`)
-	for _, want := range []string{`"content":"hello, "`, `"finish_reason":"stop"`, `"choices":[],"usage":{`, "data: [DONE]"} {
-		if !strings.Contains(stream, want) {
-			t.Errorf("the stream lacks %s:\n%s", want, stream)
-		}
-	}
-	e, err := c.Embed(t.Context(), llm.EmbeddingsRequest{Input: []string{"a", "b"}})
-	if diff := cmp.Diff(llm.Embeddings{Model: "e-1", Vectors: [][]float32{{1, 0}, {0, 1}}}, e); err != nil || diff != "" {
-		t.Errorf("%v, embeddings (-want +got):\n%s", err, diff)
+// The count of a provider that says it is taken as it is.
+func TestUsageOfTheProvider(t *testing.T) {
+	t.Parallel()
+	p := &provider{usage: llm.Usage{InputTokens: 7, OutputTokens: 8}}
+	_, c := start(t, p)
+	if got, err := c.Generate(t.Context(), question); err != nil || got.Usage != p.usage {
+		t.Errorf("%+v, %v", got.Usage, err)
 	}
 }
 
 func TestConfigurationIsChecked(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(file, []byte("\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -173,12 +139,17 @@ func TestConfigurationIsChecked(t *testing.T) {
 		environ runner.Environ
 		says    string
 	}{
-		"no URL":           {runner.Environ{"QL_LLM_URL": "localhost:11434"}, "QL_LLM_URL"},
-		"two keys":         {runner.Environ{"QL_LLM_API_KEY": "sk-a", "QL_LLM_API_KEY_FILE": "/dev/null"}, "set one"},
-		"no key file":      {runner.Environ{"QL_LLM_API_KEY_FILE": "/nonexistent"}, "QL_LLM_API_KEY_FILE"},
-		"an empty file":    {runner.Environ{"QL_LLM_API_KEY_FILE": file}, "is empty"},
-		"an unknown cache": {runner.Environ{"QL_CACHE_URL": "redis://x"}, "QL_CACHE_URL"},
-		"a bad key":        {runner.Environ{"QL_LLM_API_KEY": "sk secret"}, "white space"},
+		"no URL":            {runner.Environ{"QL_LLM_URL": "localhost:11434"}, "QL_LLM_URL"},
+		"a key in the URL":  {runner.Environ{"QL_LLM_URL": "https://user:secret@host/v1"}, "QL_LLM_API_KEY"},
+		"a model, no URL":   {runner.Environ{"QL_LLM_MODEL": "gpt-5"}, "QL_LLM_URL"},
+		"two keys":          {runner.Environ{"QL_LLM_API_KEY": "sk-a", "QL_LLM_API_KEY_FILE": "/dev/null"}, "set one"},
+		"no key file":       {runner.Environ{"QL_LLM_API_KEY_FILE": "/nonexistent"}, "QL_LLM_API_KEY_FILE"},
+		"an empty file":     {runner.Environ{"QL_LLM_API_KEY_FILE": file}, "is empty"},
+		"an endless file":   {runner.Environ{"QL_LLM_API_KEY_FILE": "/dev/zero"}, "too large"},
+		"an unknown cache":  {runner.Environ{"QL_CACHE_URL": "redis://x"}, "QL_CACHE_URL"},
+		"a bad key":         {runner.Environ{"QL_LLM_API_KEY": "sk secret"}, "white space"},
+		"no time":           {runner.Environ{"QL_LLM_TIMEOUT": "0s", "QL_LLM_IDLE_TIMEOUT": "1m"}, "QL_LLM_TIMEOUT"},
+		"a time of no kind": {runner.Environ{"QL_LLM_IDLE_TIMEOUT": "soon"}, "QL_LLM_IDLE_TIMEOUT"},
 	} {
 		_, err := llmrouter.New(t.Context(), tc.environ)
 		if err == nil || !strings.Contains(err.Error(), tc.says) || strings.Contains(err.Error(), "secret") {
@@ -214,5 +185,73 @@ func TestTheKeyIsNeverLogged(t *testing.T) {
 	}
 	if log.Len() == 0 || strings.Contains(log.String(), key) {
 		t.Errorf("the log (%d bytes) holds the key", log.Len())
+	}
+}
+
+// Without a server the built-in provider answers, for its own model only.
+func TestBlueprintIsTheDefault(t *testing.T) {
+	t.Parallel()
+	s, err := llmrouter.New(t.Context(), runner.Environ{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s.Handler)
+	t.Cleanup(server.Close)
+	c := llmclient.New(server.URL)
+	section, err := prompt.JSON("task", map[string]string{"task": "prompt-enhancement", "language": "go"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, user, _ := prompt.Render(prompt.Template{Text: "x"}, []prompt.Section{section, {Name: "prompt", Format: "text", Body: "A REST API for books."}})
+	req := llm.Request{Messages: []llm.Message{{Role: llm.System, Content: "x"}, {Role: llm.User, Content: user}}}
+	for _, model := range []string{"", "blueprint-1"} {
+		req.Model = model
+		got, err := c.Generate(t.Context(), req)
+		if err != nil || got.Provider != "blueprint" || got.Model != "blueprint-1" || !got.Usage.Estimated || got.Usage.OutputTokens == 0 {
+			t.Errorf("model %q: %+v, %v", model, got, err)
+		}
+	}
+	req.Model = "gpt-5"
+	if _, err := c.Generate(t.Context(), req); !fault.Is(err, fault.BadModel) || !strings.Contains(err.Error(), "QL_LLM_URL") {
+		t.Errorf("another's model: %v", err)
+	}
+	if _, err := c.Embed(t.Context(), llm.EmbeddingsRequest{Input: []string{"a"}}); !fault.Is(err, fault.BadModel) {
+		t.Errorf("embeddings: %v", err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// With a server, it answers for every model but the built-in one.
+func TestTheServerIsTheDefault(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Value
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Model string }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			t.Error(err)
+		}
+		asked.Store(in.Model)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}`)
+	}))
+	t.Cleanup(upstream.Close)
+	s, err := llmrouter.New(t.Context(), runner.Environ{"QL_LLM_URL": upstream.URL + "/v1", "QL_LLM_MODEL": "m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s.Handler)
+	t.Cleanup(server.Close)
+	c, req := llmclient.New(server.URL), question
+	for model, want := range map[string]string{"": "m", "other": "other"} {
+		req.Model = model
+		if got, err := c.Generate(t.Context(), req); err != nil || got.Provider != "openai" || asked.Load() != want {
+			t.Errorf("model %q: %+v, %v, asked for %v", model, got, err, asked.Load())
+		}
+	}
+	req.Model = "blueprint-1"
+	if _, err := c.Generate(t.Context(), req); err == nil || !strings.Contains(err.Error(), "blueprint") {
+		t.Errorf("the built-in model: %v", err)
 	}
 }

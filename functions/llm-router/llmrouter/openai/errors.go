@@ -4,158 +4,223 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"mime"
+	"fmt"
+	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
-	sdk "github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
-	"github.com/quantumlayer-dev/quantumlayer/shared/llm"
 )
 
-// plainAnswer is a whole completion that a server sent where a stream was asked for.
-type plainAnswer struct{ body []byte }
+// retryWindow is how long a call is tried again: what lasts longer is for the worker, which keeps the run's state meanwhile.
+const retryWindow = 30 * time.Second
 
-func (*plainAnswer) Error() string { return "a whole answer instead of a stream" }
-
-func (p *Provider) decodePlain(model string, body []byte, each func(string) error) (llm.Response, error) {
-	var c sdk.ChatCompletion
-	if err := json.Unmarshal(body, &c); err != nil {
-		return llm.Response{}, fault.New(fault.ModelDown, "the model server answered JSON that is no chat completion: %w", err)
-	}
-	return whole(model, &c, each)
+// transient wraps a fault that the same request may not meet in a moment.
+type transient struct {
+	error
+	after time.Duration // the server's Retry-After; 0: it said nothing
 }
 
-// streaming marks the context of a call that asked for a stream.
-type streaming struct{}
+func (t *transient) Unwrap() error { return t.error }
 
-// guard looks at every answer before the SDK does: a web page is no model, a whole answer is taken where a stream was asked for,
-// and a stream that is silent for longer than idle is ended.
-func guard(idle time.Duration) option.Middleware {
-	return func(req *http.Request, next option.MiddlewareNext) (*http.Response, error) {
-		ctx, cancel := context.WithCancelCause(req.Context())
-		timer := time.AfterFunc(idle, func() {
-			cancel(fault.New(fault.ModelDown, "the model server said nothing for %s", idle).WithHint("raise QL_LLM_IDLE_TIMEOUT if the model is only slow"))
-		})
-		resp, err := next(req.WithContext(ctx))
-		if err != nil {
-			timer.Stop()
-			defer cancel(nil)
-			if cause := context.Cause(ctx); cause != nil && req.Context().Err() == nil {
-				return resp, cause
+func transientFault(after time.Duration, err *fault.Error) error {
+	if after > 0 {
+		err = err.WithRetryAfter(after)
+	}
+	return &transient{err, after}
+}
+
+// settled takes the mark of a transient error off.
+func settled(err error) error {
+	if t := (*transient)(nil); errors.As(err, &t) {
+		return t.error
+	}
+	return err
+}
+
+// again asks until there is an answer, an error that is not transient, or no try or time left.
+func again[R any](ctx context.Context, o Options, ask func() (R, error)) (R, error) {
+	begin := time.Now()
+	policy := retrypolicy.NewBuilder[R]().
+		HandleIf(func(_ R, err error) bool {
+			t := (*transient)(nil)
+			return errors.As(err, &t) && ctx.Err() == nil && time.Since(begin)+t.after <= retryWindow
+		}).
+		WithMaxRetries(o.Retries).
+		WithBackoff(max(o.Backoff, 1), max(8*o.Backoff, 8)).
+		WithDelayFunc(func(exec failsafe.ExecutionAttempt[R]) time.Duration {
+			if t := (*transient)(nil); errors.As(exec.LastError(), &t) && t.after > 0 {
+				return t.after
 			}
-			return resp, err
-		}
-		resp.Body = &watched{ReadCloser: resp.Body, ctx: ctx, cancel: cancel, timer: timer, idle: idle}
-		if resp.StatusCode/100 != 2 {
-			return resp, nil
-		}
-		media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // a wrong header is the last case
-		stream := req.Context().Value(streaming{}) != nil
-		switch {
-		case media == "text/event-stream", media == "application/json" && !stream:
-			return resp, nil
-		case media == "application/json":
-			defer resp.Body.Close()
-			body, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit+1))
-			if err != nil {
-				return nil, err
-			}
-			return nil, &plainAnswer{body}
-		}
-		defer resp.Body.Close()
-		start, _ := io.ReadAll(io.LimitReader(resp.Body, 200)) // only for the message
-		return nil, fault.New(fault.ModelDown, "%s answers %q, not a model's answer: %s", req.URL.Redacted(), media, oneLine(string(start))).
-			WithHint("the URL of an OpenAI-compatible server usually ends in /v1")
-	}
+			return -1 // the back-off
+		}).
+		ReturnLastFailure().Build()
+	return failsafe.With(policy).WithContext(ctx).Get(ask)
 }
 
-// watched is a body that starts the timer of its stream anew with every byte.
-type watched struct {
-	io.ReadCloser
-	ctx    context.Context
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
-	idle   time.Duration
+// ended gives the reason why ctx ended, if it did, in place of what that did to the call.
+func ended(ctx context.Context, err error) error {
+	var reason *fault.Error
+	switch {
+	case err == nil || ctx.Err() == nil:
+		return err
+	case errors.As(context.Cause(ctx), &reason):
+		return reason
+	}
+	return ctx.Err()
 }
 
-func (w *watched) Read(b []byte) (int, error) {
-	n, err := w.ReadCloser.Read(b)
-	if n > 0 {
-		w.timer.Reset(w.idle)
-	}
-	if err != nil && err != io.EOF {
-		var silent *fault.Error
-		if errors.As(context.Cause(w.ctx), &silent) {
-			err = silent
-		}
-	}
-	return n, err
+// status is an answer that is not 2xx.
+type status struct {
+	code   int
+	header http.Header
+	body   []byte
 }
 
-func (w *watched) Close() error {
-	w.timer.Stop()
-	defer w.cancel(nil)
-	return w.ReadCloser.Close()
+func (s *status) Error() string { return fmt.Sprintf("status %d", s.code) }
+
+// refusal is a request that the server does not take in this form.
+type refusal struct {
+	error
+	words string // what the server said, in lower case
 }
+
+func (r *refusal) Unwrap() error { return r.error }
 
 // explain turns what came of a call into a fault that says what to do.
 func (p *Provider) explain(ctx context.Context, model string, err error) error {
 	var known *fault.Error
-	if errors.As(err, &known) {
-		return known
+	var answered *status
+	var where *url.Error
+	switch {
+	case errors.As(err, &known):
+		return err
+	case ctx.Err() != nil:
+		return ended(ctx, err)
+	case errors.As(err, &answered):
+		return p.refused(model, answered)
+	case errors.As(err, &where):
+		err = where.Err // the URL is in the message already
 	}
-	if ctx.Err() != nil {
-		if errors.As(context.Cause(ctx), &known) {
-			return known
-		}
-		return ctx.Err()
+	said := "broke off"
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
+		said = "cannot be reached"
 	}
-	var api *sdk.Error
-	if !errors.As(err, &api) {
-		return fault.New(fault.ModelDown, "the model server at %s cannot be reached or broke off: %s", p.options.URL, p.redact(err.Error())).
-			WithHint("start it, or check --llm-url or QL_LLM_URL")
-	}
-	said := p.redact(oneLine(api.Message))
-	if said == "" {
-		said = p.redact(oneLine(api.RawJSON()))
-	}
-	switch code := api.StatusCode; {
-	case code == http.StatusUnauthorized || code == http.StatusForbidden:
-		return fault.New(fault.BadModel, "the model server refuses the key (%d): %s", code, said).WithHint("set QL_LLM_API_KEY, or QL_LLM_API_KEY_FILE to a file that holds it")
-	case code == http.StatusNotFound:
-		return fault.New(fault.BadModel, "the model server at %s knows no model %q, or the URL is wrong (404): %s", p.options.URL, model, said).
-			WithHint("name a model that the server has with --llm-model; the URL usually ends in /v1")
-	case code == http.StatusTooManyRequests:
-		e := fault.New(fault.Busy, "the model server is over its limit (429): %s", said).WithHint("wait, or use another model or key")
-		if s, err := strconv.Atoi(api.Response.Header.Get("Retry-After")); err == nil && s > 0 {
-			e = e.WithRetryAfter(time.Duration(s) * time.Second)
-		}
-		return e
-	case code >= 500 || code == http.StatusRequestTimeout:
-		return fault.New(fault.ModelDown, "the model server failed (%d): %s", code, said)
-	default:
-		return fault.New(fault.BadModel, "the model server does not take the request (%d): %s", code, said)
-	}
+	return transientFault(0, fault.New(fault.ModelDown, "the model server at %s %s: %s", p.where, said, p.clean(err.Error())).
+		WithHint("start it, or check --llm-url or QL_LLM_URL"))
 }
 
-// redact takes the key out of a message; servers like to repeat it.
-func (p *Provider) redact(s string) string {
-	if p.options.Key == "" {
-		return s
+// refused maps the statuses of an answer.
+func (p *Provider) refused(model string, s *status) error {
+	said := p.clean(errorMessage(s.body))
+	words := strings.ToLower(string(s.body))
+	switch {
+	case s.code < 400:
+		return fault.New(fault.BadModel, "the model server at %s is elsewhere (%d): %s", p.where, s.code, p.clean(s.header.Get("Location"))).
+			WithHint("set --llm-url or QL_LLM_URL to where it is")
+	case s.code == http.StatusUnauthorized || s.code == http.StatusForbidden:
+		e := fault.New(fault.BadModel, "the model server refuses the key (%d): %s", s.code, said)
+		if p.options.Key == "" {
+			e = fault.New(fault.BadModel, "the model server wants a key (%d): %s", s.code, said)
+		}
+		return e.WithHint("set QL_LLM_API_KEY, or QL_LLM_API_KEY_FILE to a file that holds it")
+	case s.code == http.StatusPaymentRequired || strings.Contains(words, "insufficient_quota"):
+		return fault.New(fault.BadModel, "the account of the model server's key has no credit (%d): %s", s.code, said).WithHint("add credit, or use another key")
+	case s.code == http.StatusNotFound:
+		return fault.New(fault.BadModel, "the model server at %s knows no model %q, or the URL is wrong (404): %s", p.where, model, said).
+			WithHint("name a model that the server has with --llm-model or QL_LLM_MODEL; the URL usually ends in /v1")
+	case s.code == http.StatusTooManyRequests:
+		return transientFault(retryAfter(s.header), fault.New(fault.ModelDown, "the model server is over its limit (429): %s", said).
+			WithHint("wait, or use another model or key"))
+	case s.code >= 500 || s.code == http.StatusRequestTimeout:
+		return transientFault(retryAfter(s.header), fault.New(fault.ModelDown, "the model server failed (%d): %s", s.code, said).
+			WithHint("try again later; the server's log says more"))
 	}
-	return strings.ReplaceAll(s, p.options.Key, "[key]")
+	e := fault.New(fault.BadModel, "the model server does not take the request (%d): %s", s.code, said)
+	for _, w := range tooLarge {
+		if strings.Contains(words, w) {
+			return e.WithHint("use a model with a larger context window, or a smaller project")
+		}
+	}
+	if s.code == http.StatusBadRequest || s.code == http.StatusUnprocessableEntity {
+		return &refusal{e, words}
+	}
+	return e
 }
 
-func oneLine(s string) string {
+// said maps an error that came inside an answer, after the status was sent; null and none are no error.
+func (p *Provider) said(model string, raw json.RawMessage) error {
+	if len(raw) == 0 || string(raw) == "null" {
+		return nil
+	}
+	var e struct {
+		Code int `json:"code"` // some servers put the status here, others a word
+	}
+	_ = json.Unmarshal(raw, &e) // a word: the status stays unknown
+	if e.Code < 400 || e.Code > 599 {
+		e.Code = http.StatusInternalServerError
+	}
+	err := p.refused(model, &status{code: e.Code, body: []byte(`{"error":` + string(raw) + `}`)})
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		return r.error // the server took the request, so its form is not at fault
+	}
+	return err
+}
+
+// errorMessage finds the message in an error's body: in OpenAI's shape, in those of servers that say it elsewhere, else all of it.
+func errorMessage(body []byte) string {
+	var shape struct {
+		Error   json.RawMessage `json:"error"`
+		Message string          `json:"message"`
+	}
+	if json.Unmarshal(body, &shape) != nil {
+		return string(body)
+	}
+	var inner struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(shape.Error, &inner) == nil && inner.Message != "" {
+		return inner.Message
+	}
+	var text string
+	if json.Unmarshal(shape.Error, &text) == nil && text != "" {
+		return text
+	}
+	if shape.Message != "" {
+		return shape.Message
+	}
+	return string(body)
+}
+
+// retryAfter reads the header in both of its forms; 0: it is not there or not readable.
+func retryAfter(h http.Header) time.Duration {
+	v := h.Get("Retry-After")
+	if s, err := strconv.ParseFloat(v, 64); err == nil && s > 0 && s < 1e6 {
+		return time.Duration(s * float64(time.Second))
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return max(0, time.Until(t))
+	}
+	return 0
+}
+
+// clean makes one short line of a server's words, without the key, which servers like to repeat.
+func (p *Provider) clean(s string) string {
 	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
+	if p.options.Key != "" {
+		s = strings.ReplaceAll(s, p.options.Key, "[key]")
+	}
 	if len(s) > 300 {
 		s = strings.ToValidUTF8(s[:300], "") + "…"
+	}
+	if s == "" {
+		return "(it says no more)"
 	}
 	return s
 }

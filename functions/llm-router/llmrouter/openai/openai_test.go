@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -53,13 +54,15 @@ const (
 
 // The recordings are streams in the form of real servers, differing in what each adds to the protocol.
 func TestRecordedStreamsOfScriptedServers(t *testing.T) {
-	files, err := os.ReadDir("testdata")
-	if err != nil || len(files) < 4 {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.sse")
+	if err != nil || len(files) < 8 {
 		t.Fatalf("%d recordings, %v", len(files), err)
 	}
 	for _, f := range files {
-		t.Run(f.Name(), func(t *testing.T) {
-			body, err := os.ReadFile("testdata/" + f.Name())
+		t.Run(filepath.Base(f), func(t *testing.T) {
+			t.Parallel()
+			body, err := os.ReadFile(f)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,6 +87,7 @@ func TestRecordedStreamsOfScriptedServers(t *testing.T) {
 }
 
 func TestWhatIsSentToAScriptedServer(t *testing.T) {
+	t.Parallel()
 	var got map[string]any
 	p := scripted(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/v1/chat/completions" || r.Header.Get("Authorization") != "Bearer "+key {
@@ -108,133 +112,8 @@ func TestWhatIsSentToAScriptedServer(t *testing.T) {
 	}
 }
 
-// Each failure becomes a fault with a code that tells whether a retry helps, and words that say what to do.
-func TestFailuresOfScriptedServers(t *testing.T) {
-	answer := func(status int, contentType, body string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", contentType)
-			w.WriteHeader(status)
-			io.WriteString(w, body)
-		}
-	}
-	for name, tc := range map[string]struct {
-		handler http.HandlerFunc
-		code    fault.Code
-		says    string
-	}{
-		"a wrong key":            {answer(401, "application/json", `{"error":{"message":"Incorrect API key provided: `+key+`"}}`), fault.BadModel, "QL_LLM_API_KEY"},
-		"an unknown model":       {answer(404, "application/json", `{"error":{"message":"model m does not exist"}}`), fault.BadModel, "--llm-model"},
-		"over the limit":         {answer(429, "application/json", `{"error":{"message":"slow down"}}`), fault.Busy, "slow down"},
-		"a server error":         {answer(500, "application/json", `{"error":{"message":"oops"}}`), fault.ModelDown, "oops"},
-		"a server error in HTML": {answer(502, "text/html", `<h1>Bad gateway</h1>`), fault.ModelDown, "502"},
-		"a web page":             {answer(200, "text/html", `<!doctype html><title>Welcome</title>`), fault.ModelDown, "/v1"},
-		"a refused request":      {answer(400, "application/json", `{"error":{"message":"context too long"}}`), fault.BadModel, "context too long"},
-		"no answer at all":       {func(w http.ResponseWriter, _ *http.Request) { sse(w) }, fault.ModelDown, "without an answer"},
-		"an empty answer":        {func(w http.ResponseWriter, _ *http.Request) { sse(w, stop, done) }, fault.ModelDown, "answered nothing"},
-		"no finish reason":       {func(w http.ResponseWriter, _ *http.Request) { sse(w, hello, done) }, fault.ModelDown, "broke off"},
-		"half an answer": {func(w http.ResponseWriter, _ *http.Request) {
-			sse(w, hello)
-			panic(http.ErrAbortHandler)
-		}, fault.ModelDown, "broke off"},
-		"JSON that is no completion": {answer(200, "application/json", `{"x":`), fault.ModelDown, "no chat completion"},
-		"no choices":                 {answer(200, "application/json", `{"choices":[]}`), fault.ModelDown, "without a choice"},
-		"an error in the stream": {func(w http.ResponseWriter, _ *http.Request) {
-			sse(w, hello, `data: {"error":{"message":"GPU on fire"}}`)
-		}, fault.ModelDown, "GPU on fire"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := scripted(t, tc.handler).Generate(t.Context(), question, nil)
-			if !fault.Is(err, tc.code) || !strings.Contains(err.Error(), tc.says) {
-				t.Errorf("got %v, want %s that says %q", err, tc.code, tc.says)
-			}
-			if err != nil && strings.Contains(fmt.Sprintf("%v %+v", err, errors.Unwrap(err)), key) {
-				t.Errorf("the key is in the error: %v", err)
-			}
-		})
-	}
-}
-
-func TestNobodyListens(t *testing.T) {
-	server := httptest.NewServer(http.NotFoundHandler())
-	url := server.URL
-	server.Close()
-	_, err := provider(url+"/v1").Generate(t.Context(), question, nil)
-	if !fault.Is(err, fault.ModelDown) || !strings.Contains(err.Error(), "cannot be reached") {
-		t.Errorf("got %v", err)
-	}
-}
-
-func TestFinishReasonsAreNotMasked(t *testing.T) {
-	for reason, want := range map[string]llm.FinishReason{"length": llm.Length, "content_filter": llm.ContentFilter, "stop": llm.Stop, "something_new": llm.Length} {
-		p := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
-			sse(w, hello, fmt.Sprintf(`data: {"choices":[{"index":0,"delta":{},"finish_reason":%q}]}`, reason), done)
-		})
-		got, err := p.Generate(t.Context(), question, nil)
-		if err != nil || got.FinishReason != want {
-			t.Errorf("%s: %s, %v; want %s", reason, got.FinishReason, err, want)
-		}
-	}
-}
-
-func TestTransientFailuresAreRetried(t *testing.T) {
-	var calls atomic.Int32
-	p := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
-		if calls.Add(1) < 3 {
-			w.WriteHeader(503)
-			return
-		}
-		sse(w, hello, stop, done)
-	})
-	if got, err := p.Generate(t.Context(), question, nil); err != nil || got.Text != "hello" || calls.Load() != 3 {
-		t.Errorf("%+v, %v after %d calls", got, err, calls.Load())
-	}
-}
-
-// Once text went out, a second try would say it twice.
-func TestNoRetryAfterTheFirstText(t *testing.T) {
-	var calls atomic.Int32
-	p := scripted(t, func(w http.ResponseWriter, _ *http.Request) { calls.Add(1); sse(w, hello) })
-	if _, err := p.Generate(t.Context(), question, func(string) error { return nil }); err == nil || calls.Load() != 1 {
-		t.Errorf("%v after %d calls, want one", err, calls.Load())
-	}
-}
-
-func TestAServerThatKnowsLessOfTheProtocol(t *testing.T) {
-	for name, refuse := range map[string]string{"no response_format": "response_format", "no stream_options": "stream_options", "no json_schema": "json_schema", "no streams": `"stream":true`} {
-		t.Run(name, func(t *testing.T) {
-			var calls atomic.Int32
-			p := scripted(t, func(w http.ResponseWriter, r *http.Request) {
-				calls.Add(1)
-				body, err := io.ReadAll(r.Body)
-				if err != nil {
-					t.Error(err)
-				}
-				switch {
-				case strings.Contains(string(body), refuse):
-					w.Header().Set("Content-Type", "application/json")
-					w.WriteHeader(400)
-					io.WriteString(w, `{"error":{"message":"unknown field"}}`)
-				case strings.Contains(string(body), `"stream":true`):
-					sse(w, hello, stop, done)
-				default:
-					w.Header().Set("Content-Type", "application/json")
-					io.WriteString(w, `{"model":"m-2","choices":[{"message":{"content":"hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}`)
-				}
-			})
-			req := question
-			req.Schema = &llm.Schema{Name: "x", Schema: json.RawMessage(`{"type":"object"}`)}
-			if got, err := p.Generate(t.Context(), req, nil); err != nil || got.Text != "hello" {
-				t.Fatalf("%+v, %v", got, err)
-			}
-			before := calls.Load()
-			if _, err := p.Generate(t.Context(), req, nil); err != nil || calls.Load() != before+1 {
-				t.Errorf("%v; the second time took %d calls, want 1", err, calls.Load()-before)
-			}
-		})
-	}
-}
-
 func TestAWholeAnswerWhereAStreamWasAskedFor(t *testing.T) {
+	t.Parallel()
 	p := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		io.WriteString(w, `{"choices":[{"message":{"content":"hello"},"finish_reason":"stop"}]}`)
@@ -246,6 +125,7 @@ func TestAWholeAnswerWhereAStreamWasAskedFor(t *testing.T) {
 
 // A caller that leaves takes the connection to the model with it.
 func TestCancellationReachesTheServer(t *testing.T) {
+	t.Parallel()
 	entered, left := make(chan struct{}), make(chan struct{})
 	p := scripted(t, func(w http.ResponseWriter, r *http.Request) {
 		sse(w, hello)
@@ -265,21 +145,9 @@ func TestCancellationReachesTheServer(t *testing.T) {
 	}
 }
 
-func TestASilentServerIsLeft(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		sse(w, hello)
-		<-r.Context().Done()
-	}))
-	t.Cleanup(server.Close)
-	p := openai.New(openai.Options{URL: server.URL, Model: "m", Timeout: time.Minute, Idle: 100 * time.Millisecond})
-	_, err := p.Generate(t.Context(), question, func(string) error { return nil })
-	if !fault.Is(err, fault.ModelDown) || !strings.Contains(err.Error(), "said nothing for 100ms") {
-		t.Errorf("got %v", err)
-	}
-}
-
 // Comments keep a slow model's stream alive.
 func TestAServerThatBeats(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		for range 8 {
 			sse(w, ": waiting")
@@ -295,6 +163,7 @@ func TestAServerThatBeats(t *testing.T) {
 }
 
 func TestAnAnswerWithoutEnd(t *testing.T) {
+	t.Parallel()
 	line := `data: {"choices":[{"index":0,"delta":{"content":"` + strings.Repeat("a", 1<<20) + `"}}]}` + "\n\n"
 	p := scripted(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -311,6 +180,7 @@ func TestAnAnswerWithoutEnd(t *testing.T) {
 }
 
 func TestTheFirstModelOfTheServerIsTaken(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/models") {
 			w.Header().Set("Content-Type", "application/json")
@@ -328,4 +198,131 @@ func TestTheFirstModelOfTheServerIsTaken(t *testing.T) {
 	if _, err := p.Generate(t.Context(), question, nil); err != nil {
 		t.Error(err)
 	}
+}
+
+// The answer ends with [DONE], whatever the server does with the connection.
+func TestAServerThatKeepsTheConnection(t *testing.T) {
+	t.Parallel()
+	p := scripted(t, func(w http.ResponseWriter, r *http.Request) {
+		sse(w, hello, stop, done)
+		<-r.Context().Done()
+	})
+	if got, err := p.Generate(t.Context(), question, nil); err != nil || got.Text != "hello" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A model may refuse to answer under a schema; its reason comes in a field of its own.
+func TestARefusalIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	p := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
+		sse(w, `data: {"choices":[{"index":0,"delta":{"role":"assistant","content":null,"refusal":"I can't."}}]}`, stop, done)
+	})
+	if got, err := p.Generate(t.Context(), question, nil); err != nil || got.FinishReason != llm.ContentFilter || got.Text != "I can't." {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestFinishReasonsAreNotMasked(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]llm.FinishReason{"length": llm.Length, "content_filter": llm.ContentFilter, "stop": llm.Stop, "eos_token": llm.Stop, "something_new": llm.Length} {
+		for name, text := range map[string]string{"with text": "hello", "without": ""} {
+			if text == "" && want == llm.Stop {
+				continue // an empty answer is an error
+			}
+			p := scripted(t, func(w http.ResponseWriter, _ *http.Request) {
+				sse(w, fmt.Sprintf(`data: {"choices":[{"index":0,"delta":{"content":%q},"finish_reason":%q}]}`, text, reason), done)
+			})
+			if got, err := p.Generate(t.Context(), question, nil); err != nil || got.FinishReason != want || got.Text != text {
+				t.Errorf("%s %s: %+v, %v; want %s", reason, name, got, err, want)
+			}
+		}
+	}
+}
+
+func TestEmbed(t *testing.T) {
+	t.Parallel()
+	ask := llm.EmbeddingsRequest{Model: "e", Input: []string{"a", "b"}}
+	for name, tc := range map[string]struct {
+		body string
+		code fault.Code
+	}{
+		"out of order":      {`{"data":[{"index":1,"embedding":[0,1]},{"index":0,"embedding":[1,0]}]}`, ""},
+		"one too few":       {`{"data":[{"index":0,"embedding":[1,0]}]}`, fault.ModelDown},
+		"one unknown":       {`{"data":[{"index":0,"embedding":[1,0]},{"index":2,"embedding":[1,0]}]}`, fault.ModelDown},
+		"lengths differ":    {`{"data":[{"index":0,"embedding":[1,0]},{"index":1,"embedding":[1]}]}`, fault.ModelDown},
+		"something else":    {`[]`, fault.ModelDown},
+		"an error, not 2xx": {"", fault.BadModel},
+	} {
+		p := scripted(t, func(w http.ResponseWriter, r *http.Request) {
+			if tc.body == "" {
+				http.NotFound(w, r)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			io.WriteString(w, tc.body)
+		})
+		got, err := p.Embed(t.Context(), ask)
+		if tc.code != "" && !fault.Is(err, tc.code) {
+			t.Errorf("%s: %+v, %v; want %s", name, got, err, tc.code)
+		}
+		if diff := cmp.Diff(llm.Embeddings{Model: "e", Vectors: [][]float32{{1, 0}, {0, 1}}}, got); tc.code == "" && (err != nil || diff != "") {
+			t.Errorf("%s: %v (-want +got):\n%s", name, err, diff)
+		}
+	}
+	if _, err := provider("http://127.0.0.1:1").Embed(t.Context(), llm.EmbeddingsRequest{Input: []string{"a"}}); !fault.Is(err, fault.BadModel) || !strings.Contains(err.Error(), "QL_EMBEDDING_MODEL") {
+		t.Errorf("without a model: %v", err)
+	}
+}
+
+// The SDK would read these variables, and send their key to whatever server is configured.
+func TestTheEnvironmentOfTheSDKIsNotRead(t *testing.T) {
+	t.Setenv("OPENAI_API_KEY", "sk-of-someone-else")
+	t.Setenv("OPENAI_BASE_URL", "http://127.0.0.1:1")
+	t.Setenv("OPENAI_CUSTOM_HEADERS", "X-Leak: yes")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" || r.Header.Get("X-Leak") != "" {
+			t.Errorf("headers %v", r.Header)
+		}
+		sse(w, hello, stop, done)
+	}))
+	t.Cleanup(server.Close)
+	p := openai.New(openai.Options{URL: server.URL, Model: "m", Timeout: time.Minute, Idle: time.Minute})
+	if _, err := p.Generate(t.Context(), question, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// Whatever a server streams, there is an answer whose text is the pieces, or an error; nothing panics.
+func FuzzStream(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.sse")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	var body atomic.Pointer[[]byte]
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.Write(*body.Load())
+	}))
+	f.Cleanup(server.Close)
+	p := openai.New(openai.Options{URL: server.URL, Model: "m", Timeout: time.Minute, Idle: time.Minute})
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		body.Store(&raw)
+		var pieces strings.Builder
+		got, err := p.Generate(t.Context(), question, func(s string) error { pieces.WriteString(s); return nil })
+		if err == nil && (got.Text != pieces.String() || got.FinishReason == "") {
+			t.Errorf("%+v, pieces %q", got, pieces.String())
+		}
+		var known *fault.Error
+		if err != nil && !errors.As(err, &known) {
+			t.Errorf("no fault: %v", err)
+		}
+	})
 }
