@@ -113,9 +113,18 @@ func (c *Client) Cancel(ctx context.Context, id string) error {
 	return c.json(ctx, http.MethodDelete, path(id), nil, nil, nil)
 }
 
-// Retry lets a run that ended without success go on: its finished stages stay as they are.
-func (c *Client) Retry(ctx context.Context, id string) error {
-	return c.json(ctx, http.MethodPost, path(id)+"/retry", nil, nil, nil)
+// Retry lets a run that ended without success go on: its finished stages stay as they are, and the rest asks model, or the one
+// that it asked before when that is empty.
+func (c *Client) Retry(ctx context.Context, id, model string) error {
+	var retry workflow.Retry
+	if model != "" {
+		retry.Model = &model
+	}
+	body, err := json.Marshal(retry)
+	if err != nil {
+		return fmt.Errorf("encoding the request: %w", err)
+	}
+	return c.json(ctx, http.MethodPost, path(id)+"/retry", http.Header{"Content-Type": {"application/json"}}, body, nil)
 }
 
 // Drops gives the drops of a run without their artifacts, oldest first; stage and kind may be empty.

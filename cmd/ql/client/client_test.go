@@ -195,6 +195,22 @@ func TestDrops(t *testing.T) {
 	}
 }
 
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	for model, want := range map[string]string{"": `{}`, "m": `{"model":"m"}`} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if r.Method != http.MethodPost || r.URL.Path != "/v1/workflows/r1/retry" || string(body) != want {
+				t.Errorf("got %s %s %s", r.Method, r.URL.Path, body)
+			}
+			w.WriteHeader(http.StatusAccepted)
+		})
+		if err := c.Retry(t.Context(), "r1", model); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestCapsuleBreaksOff(t *testing.T) {
 	t.Parallel()
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {

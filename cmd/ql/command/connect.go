@@ -28,6 +28,8 @@ const (
 type session struct {
 	*client.Client
 	dir      string // data folder; empty for a server that was named
+	model    string // that a platform of this process asks by default; empty: not known here
+	flags    string // that say so, for a command line
 	platform Platform
 	home     *home.Home
 	log      *os.File
@@ -169,11 +171,17 @@ func (a *app) takeHome(dir string) (*home.Home, error) {
 
 // startSession starts a platform in this process over a folder that it holds.
 func (a *app) startSession(ctx context.Context, h *home.Home, what need, model modelFlags) (*session, error) {
-	s := &session{dir: h.Dir(), home: h}
+	s := &session{dir: h.Dir(), home: h, flags: model.flags()}
 	fail := func(err error) (*session, error) { return nil, errors.Join(err, s.close(ctx)) }
 	environ, err := a.environ(model)
 	if err != nil {
 		return fail(err)
+	}
+	if server := environ["QL_LLM_URL"]; server != "" && what == run {
+		if err := probe(ctx, server); err != nil {
+			return fail(err)
+		}
+		s.model = environ["QL_LLM_MODEL"]
 	}
 	if s.log, err = openLog(h.Dir()); err != nil {
 		return fail(err)

@@ -74,12 +74,12 @@ func (a *app) tell(s *session, run workflow.Run, w written) error {
 	if w.out != "" && w.test != "" {
 		o.Next = append(o.Next, "cd "+quote(o.Out)+" && "+w.test)
 	}
-	o.Next = append(o.Next, further(run)...)
+	o.Next = append(o.Next, further(run, s.flags)...)
 	return live.Summary(a.stdout, o)
 }
 
 // further gives what can be done about a run that did not verify. A prompt that was refused is refused again.
-func further(run workflow.Run) []string {
+func further(run workflow.Run, flags string) []string {
 	const note = "   # another attempt; finished stages are not done again"
 	switch {
 	case live.Verified(run), run.Problem != nil && run.Problem.Code == fault.Refused:
@@ -89,14 +89,14 @@ func further(run workflow.Run) []string {
 	}
 	commands := []string{"ql drops " + run.ID + "   # what each stage made"}
 	if again(run, false) {
-		return append(commands, "ql resume "+run.ID+note)
+		return append(commands, "ql resume "+run.ID+flags+note)
 	}
-	return append(commands, "ql resume "+run.ID+" --retry"+note)
+	return append(commands, "ql resume "+run.ID+" --retry"+flags+note)
 }
 
 // interrupted says what becomes of a run that is no longer watched.
 func (a *app) interrupted(s *session, run workflow.Run, t target) error {
-	goOn := "ql resume " + run.ID + t.flags()
+	goOn := "ql resume " + run.ID + t.flags() + s.flags
 	err := fmt.Errorf("%w: run %s goes on at %s\n  see it again:  %s\n  end it:        ql cancel %s", errInterrupted, run.ID, s.Base(), goOn, run.ID)
 	if s.local() {
 		err = fmt.Errorf("%w: run %s is kept in %s\n  go on:  %s", errInterrupted, run.ID, s.dir, goOn)

@@ -62,6 +62,9 @@ With --json every event of the run is one line of JSON, and the last line is the
 
 func (a *app) runNew(ctx context.Context, request pipeline.Request, t target, model modelFlags) error {
 	return a.starting(ctx, run, model, func(ctx context.Context, s *session) error {
+		if request.Model == "" {
+			request.Model = s.model // kept with the run, so that it never goes on with another
+		}
 		started, err := startRun(ctx, s, request)
 		if err != nil {
 			return err

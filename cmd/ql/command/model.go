@@ -2,8 +2,13 @@ package command
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"io"
+	"net"
+	"net/http"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,8 +16,10 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
 )
 
-// keyLimit is the largest file that is taken for a key, in bytes.
-const keyLimit = 64 << 10
+const (
+	keyLimit   = 64 << 10        // bytes of a file that is taken for a key
+	probeLimit = 5 * time.Second // for the model server to be there
+)
 
 // modelFlags say which model server a platform of this process asks. A key is never a flag's value: other users of the
 // machine can read those.
@@ -34,6 +41,37 @@ func (m modelFlags) only(server string) error {
 	}
 	return fault.New(fault.Invalid, "--llm-url and --llm-key-file are for a platform that ql starts itself, and one runs at %s", server).
 		WithHint("start that platform with them: ql up --llm-url …; or set QL_HOME to another folder")
+}
+
+// flags repeats them for a command line.
+func (m modelFlags) flags() string {
+	s := ""
+	for _, flag := range []struct{ name, value string }{{"--llm-url", m.url}, {"--llm-model", m.model}, {"--llm-key-file", m.keyFile}} {
+		if flag.value != "" {
+			s += " " + flag.name + " " + quote(flag.value)
+		}
+	}
+	return s
+}
+
+// probe asks whether anything listens at the model server's URL, so that a wrong one is said at once and not after a run has
+// tried it for minutes. Whatever it answers is for the run to judge, and so is a server that is slow.
+func probe(ctx context.Context, server string) error {
+	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, server, nil)
+	if err != nil {
+		return fault.New(fault.Invalid, "the model server's URL: %w", err)
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err == nil {
+		return resp.Body.Close()
+	}
+	if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+		return fault.New(fault.Invalid, "the model server at %s cannot be reached: %w", req.URL.Redacted(), err).
+			WithHint("start it, or check --llm-url or QL_LLM_URL; nothing was started")
+	}
+	return nil
 }
 
 // set puts the flags into the environment of the functions.

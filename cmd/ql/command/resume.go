@@ -35,7 +35,7 @@ again too.`,
 				return err
 			}
 			err := a.starting(cmd.Context(), run, model, func(ctx context.Context, s *session) error {
-				return a.goOn(ctx, s, args[0], t, better)
+				return a.goOn(ctx, s, args[0], t, better, model.model)
 			})
 			return unknownRun(err, args[0])
 		},
@@ -46,13 +46,13 @@ again too.`,
 	return cmd
 }
 
-func (a *app) goOn(ctx context.Context, s *session, id string, t target, better bool) error {
+func (a *app) goOn(ctx context.Context, s *session, id string, t target, better bool, model string) error {
 	run, err := s.settledGet(ctx, id)
 	if err != nil {
 		return err
 	}
 	if again(run, better) {
-		if err := s.Retry(ctx, id); err != nil {
+		if err := s.Retry(ctx, id, model); err != nil {
 			return err
 		}
 		if run, err = s.Get(ctx, id); err != nil {
