@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/printer"
 	"go/token"
+	"go/types"
 	"strings"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/analysis"
@@ -143,13 +145,25 @@ func (c goComparer) values(want, have *ast.ValueSpec) string {
 		}
 	}
 	if len(want.Values) == 1 && len(have.Values) == 1 {
-		w, okW := want.Values[0].(*ast.BasicLit)
-		h, okH := have.Values[0].(*ast.BasicLit)
-		if okW && okH && w.Value != h.Value {
-			return fmt.Sprintf("is %s, not %s", h.Value, w.Value)
+		w, h := goConstant(want.Values[0]), goConstant(have.Values[0])
+		if w != nil && h != nil && (w.Kind() != h.Kind() || !constant.Compare(w, token.EQL, h)) {
+			return fmt.Sprintf("is %s, not %s", h.ExactString(), w.ExactString())
 		}
 	}
 	return ""
+}
+
+// goConstant is the value of an expression of literals alone, however it is written; nil for every other.
+func goConstant(e ast.Expr) constant.Value {
+	var text bytes.Buffer
+	if err := printer.Fprint(&text, token.NewFileSet(), e); err != nil {
+		return nil
+	}
+	v, err := types.Eval(token.NewFileSet(), nil, token.NoPos, text.String())
+	if err != nil {
+		return nil
+	}
+	return v.Value
 }
 
 // withParams gives the type parameters of a declaration, or of a method's receiver, names that do not depend on their own.

@@ -3,6 +3,7 @@ package syntax
 import (
 	"bytes"
 	"go/ast"
+	"go/constant"
 	"go/parser"
 	"go/printer"
 	"go/token"
@@ -95,7 +96,7 @@ func (d *declarations) goValue(spec *Node, kind analysis.Kind) {
 			signature += " " + OneLine(typ.Text())
 		}
 		if i < len(values) && (kind == analysis.Const || spec.Child("type") == nil) {
-			signature += " = " + cut(OneLine(values[i].Text()), 80)
+			signature += " = " + goValueText(values[i].Text())
 		}
 		d.export(n, kind, "", name, signature)
 		shown := spec
@@ -108,6 +109,20 @@ func (d *declarations) goValue(spec *Node, kind analysis.Kind) {
 			d.show(shown, signature)
 		}
 	}
+}
+
+// goValueText is a value in one line, as it stands where it is short, since the contract's value is compared with it. A longer
+// one of literals alone is written as what it comes to; any other is cut.
+func goValueText(text string) string {
+	if len(text) <= 80 && !strings.Contains(text, "\n") {
+		return text
+	}
+	if e, err := parser.ParseExpr(text); err == nil {
+		if v := goConstant(e); v != nil && v.Kind() == constant.String {
+			return v.ExactString()
+		}
+	}
+	return cut(OneLine(text), 80)
 }
 
 func cut(s string, limit int) string {
