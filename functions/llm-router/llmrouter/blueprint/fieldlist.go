@@ -65,7 +65,7 @@ func fieldList(e, list string) ([]fact, bool) {
 func fieldName(words string) (name, typ string, ok bool) {
 	parts := strings.FieldsFunc(words, func(r rune) bool { return r == ' ' || r == '-' || r == '_' })
 	for i, w := range parts {
-		if slices.Contains(stopWords, w) && (w != "of" || i == 0 || i == len(parts)-1) && (w != "at" || i == 0) {
+		if slices.Contains(stopWords, w) && (w != "of" || i == 0 || i == len(parts)-1) && (w != "at" || i == 0) && (w != "is" || i > 0 || len(parts) == 1) {
 			return "", "", false
 		}
 	}

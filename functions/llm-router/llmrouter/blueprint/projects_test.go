@@ -189,7 +189,7 @@ func goTool(t *testing.T, dir string, args ...string) (string, error) {
 }
 
 var (
-	ruleLine  = regexp.MustCompile(`^(\s*)(.*) // (N?FR-\d+)$`)
+	ruleLine  = regexp.MustCompile(`^(\s*)(.*) // (N?FR-\d+)(?:, N?FR-\d+)*$`)
 	constLine = regexp.MustCompile(`^const (\w+) = (\d+)(.*)$`)
 	docID     = regexp.MustCompile(`\((N?FR-\d+)\)\.$`)
 )

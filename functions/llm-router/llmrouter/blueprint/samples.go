@@ -3,8 +3,8 @@ package blueprint
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
+	"strings"
 )
 
 // What the templates of tests need: sound values, and things that a test can take.
@@ -30,14 +30,23 @@ func (p *project) Plain() *entity {
 	return p.Entities[0]
 }
 
-// Plentiful is a thing of which there may be more than a page holds, or nil.
-func (p *project) Plentiful() *entity {
+// Paged is the thing for the test of pages, with more records than a page holds where that many may be.
+func (p *project) Paged() *entity {
 	for _, e := range p.Entities {
-		if e.Total() == nil && !slices.ContainsFunc(p.Entities, func(other *entity) bool { return other.Total() != nil && e.descends(other) }) {
+		if e.PageTest() > 50 {
 			return e
 		}
 	}
-	return nil
+	return p.Plain()
+}
+
+func (e *entity) PageTest() int {
+	for _, other := range e.project.Entities {
+		if other.Total() != nil && (other == e || e.descends(other)) {
+			return 3
+		}
+	}
+	return 51
 }
 
 // SlotMinutes keeps the times of a test's records apart.
@@ -219,7 +228,7 @@ func (f *field) InputSample() string {
 	case f.Pointer():
 		return fmt.Sprintf("inputPtr[%s](%s)", f.GoType(), f.expression("1"))
 	}
-	return counted.ReplaceAllString(f.expression("1"), `"${1}1$2"`)
+	return counted.ReplaceAllString(strings.Replace(f.expression("1"), "strconv.FormatInt(int64(1), 36)", `"1"`, 1), `"${1}1$2"`)
 }
 
 var counted = regexp.MustCompile(`^fmt\.Sprintf\("(.*)%d(.*)", 1\)$`)

@@ -32,11 +32,15 @@ func enhance(r *request) (string, error) {
 	}
 	out.Reasoning = x.p.summary()
 	out.Assumptions = append(out.Assumptions, x.assumptions...)
+	for _, rules := range []bool{true, false} { // the rules first: they matter most, and the list is short
+		for _, f := range x.p.facts {
+			if f.assumed && !constant(f.kind) && constraint(f.kind) == rules && f.kind != "crud" && f.kind != "belongs" && len(out.Assumptions) < 12 {
+				out.Assumptions = append(out.Assumptions, f.sentence())
+			}
+		}
+	}
 	for _, f := range x.p.facts {
-		switch {
-		case f.assumed && !constant(f.kind) && f.kind != "crud" && len(out.Assumptions) < 10:
-			out.Assumptions = append(out.Assumptions, f.sentence())
-		case !f.assumed && constraint(f.kind) && len(out.EdgeCases) < 10:
+		if !f.assumed && constraint(f.kind) && len(out.EdgeCases) < 10 {
 			out.EdgeCases = append(out.EdgeCases, fmt.Sprintf("What goes against this is refused and changes nothing: %s", f.sentence()))
 		}
 	}

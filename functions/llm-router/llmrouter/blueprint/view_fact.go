@@ -89,10 +89,10 @@ func (e *entity) Overlaps() []limitOf {
 	return found
 }
 
-// Reason is why a record over the limit is refused.
+// Reason is why a record over the limit is refused, with %d for the number.
 func (l limitOf) Reason() string {
-	s := l.sentence()
-	return strings.TrimSuffix(strings.ToLower(s[:1])+s[1:], ".")
+	s := strings.TrimSuffix(l.sentence(), ".")
+	return strings.Replace(strings.ToLower(s[:1])+s[1:], "at most "+l.N()+" ", "at most %d ", 1)
 }
 
 // CloseEach says whether a test must close records as it goes, so that a limit of open ones does not come first.

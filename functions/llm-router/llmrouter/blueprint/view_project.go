@@ -66,7 +66,14 @@ func (e *entity) A() string { return withArticle(e.Word) }
 
 func (e *entity) Path() string { return strings.ReplaceAll(plural(e.Word), " ", "-") }
 
-func (e *entity) File() string { return strings.ReplaceAll(e.Word, " ", "") }
+// File is the entity's name as a file's, without underscores, which could mean a platform or a test.
+func (e *entity) File() string {
+	name := strings.ReplaceAll(e.Word, " ", "")
+	if slices.Contains([]string{"service", "errors", "period", "collection"}, name) {
+		name += "record"
+	}
+	return name
+}
 
 // Stored is the name of the map that keeps the entity's records.
 func (e *entity) Stored() string {

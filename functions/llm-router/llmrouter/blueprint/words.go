@@ -97,10 +97,11 @@ func goName(phrase string) string {
 	return b.String()
 }
 
-// taken are identifiers that the templates use next to local variables named after entities.
-var taken = strings.Fields("any append bool cap clear close cmp copy d domain err error errors f false filter fmt found http httptest id in " +
-	"int int64 io iota json len log make max maps mail min new nil now ok os path print q r recover result s service slices sort store string " +
-	"strings svc sync t test testing text time true url w wrong x")
+// taken are identifiers that the templates use where there are local variables or methods named after entities.
+var taken = strings.Fields("any api append app bool bytes cap cli clear close cmp commands context copy count data decode domain err error errors f false fail file filter fixture flag fmt found " +
+	"handle handler help http httpapi id in input int int64 io iota json len list log mail make maps math max min net new nil notFound now object ok os page parse path pathID print problem " +
+	"query quiet read recover refusal respond result run send serve service slices slog slot sort store strconv string strings svc sync t tabwriter test testing text time tool true " +
+	"unicode update url usage utf8 view violations when write wrong")
 
 // varName is a phrase as a local Go variable.
 func varName(phrase string) string {
