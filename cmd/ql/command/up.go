@@ -1,10 +1,12 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -102,7 +104,7 @@ func (a *app) serve(ctx context.Context, address, data, log string, model modelF
 	if err := h.Announce(home.Holder{URL: platform.URL(), PID: os.Getpid(), Stays: true}); err != nil {
 		return err
 	}
-	if err := a.greet(platform.URL(), h.Dir(), file.Name(), environ); err != nil {
+	if err := a.greet(platform.URL(), h.Dir(), file.Name(), data != "", environ); err != nil {
 		return err
 	}
 	select {
@@ -148,14 +150,18 @@ func logFile(dir, log string) (*os.File, error) {
 	return file, nil
 }
 
-// greet says where the platform is and what to do with it.
-func (a *app) greet(url, dir, log string, environ map[string]string) error {
+// greet says where the platform is and what to do with it. One with a data folder of its own is not found without its URL.
+func (a *app) greet(base, dir, log string, own bool, environ map[string]string) error {
 	if a.json {
-		return a.encode(map[string]string{"url": url, "data": dir, "log": log})
+		return a.encode(map[string]string{"url": base, "data": dir, "log": log})
 	}
 	model := "blueprint, built in; --llm-url asks another"
 	if server := environ["QL_LLM_URL"]; server != "" {
-		model = environ["QL_LLM_MODEL"] + " at " + server
+		model = cmp.Or(environ["QL_LLM_MODEL"], "the first that is listed") + " at " + redact(server)
+	}
+	generate := "ql generate"
+	if own {
+		generate += " --server " + base
 	}
 	return a.print(`QuantumLayer is up at %s
 
@@ -164,7 +170,16 @@ func (a *app) greet(url, dir, log string, environ map[string]string) error {
   Model  %s
   API    %s/openapi.json
 
-  Try    ql generate "A REST API for a lending library: members, books, loans."
+  Try    %s "A REST API for a lending library: members, books, loans."
   Stop   Ctrl-C; runs under way go on when "ql up" starts again
-`, url, dir, log, model, url)
+`, base, dir, log, model, base, generate)
+}
+
+// redact hides a password in a URL.
+func redact(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "(not shown)"
+	}
+	return u.Redacted()
 }
