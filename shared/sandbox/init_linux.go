@@ -26,7 +26,7 @@ func init() {
 	}
 	switch os.Args[0] {
 	case reexecName:
-		os.Exit(firstProcess())
+		unix.Exit(firstProcess()) // at once: os.Exit would run hooks that are the program's
 	case holderName:
 		// Standard input ends when the parent has what it wants, or is gone.
 		if _, err := io.Copy(io.Discard, os.Stdin); err != nil {

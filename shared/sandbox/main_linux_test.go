@@ -96,6 +96,9 @@ func tryJob(t *testing.T, name string, env ...string) Job {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if raceDetector {
+		env = append(env, "GORACE=atexit_sleep_ms=0") // it sleeps for a second at every exit
+	}
 	return Job{
 		Mounts:   append(System(), Mount{Source: self, Target: testBinary}),
 		Env:      append([]string{"PATH=/usr/bin:/bin", "HOME=/tmp", tryVar + "=" + name}, env...),

@@ -106,8 +106,8 @@ func (s *supervisor) start() error {
 
 	err = json.NewEncoder(s.plan).Encode(plan{Job: s.job, TreesOpened: root})
 	if err = errors.Join(err, s.plan.Close()); err != nil {
-		err = fmt.Errorf("telling it the plan: %w", err)
-		return errors.Join(err, s.cmd.Process.Kill(), s.cmd.Wait())
+		err = errors.Join(fmt.Errorf("telling it the plan: %w", err), s.cmd.Process.Kill(), s.cmd.Wait())
+		return fmt.Errorf("%w: %s", err, s.stderr.Bytes())
 	}
 	return nil
 }
@@ -236,8 +236,11 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 			setKilled(KilledOutput)
 		case mem = <-memory:
 			gotMemory = true
-			if mem.exceeded {
+			switch {
+			case mem.exceeded:
 				setKilled(KilledMemory)
+			case mem.err != nil: // nothing would bound it from here on
+				kill()
 			}
 		}
 	}

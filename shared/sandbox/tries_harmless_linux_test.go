@@ -191,7 +191,11 @@ func tryEnvironment() error {
 		k, _, _ := strings.Cut(kv, "=")
 		keys = append(keys, k)
 	}
-	if want := []string{"PATH", "HOME", tryVar}; !slices.Equal(keys, want) {
+	want := []string{"PATH", "HOME", tryVar}
+	if raceDetector {
+		want = append(want, "GORACE")
+	}
+	if !slices.Equal(keys, want) {
 		return fmt.Errorf("environment has %v, want %v", keys, want)
 	}
 	u, err := user.Current()
