@@ -77,7 +77,7 @@ func (a *api) listDrops(ctx context.Context, in *dropsInput) (*dropsPage, error)
 }
 
 func (a *api) listFiles(ctx context.Context, in *RunID) (*filesList, error) {
-	run, _, err := a.run(ctx, in.ID)
+	run, err := a.run(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (a *api) file(ctx context.Context, in *struct {
 	RunID
 	Path string `path:"path" maxLength:"200" doc:"Path inside the project; its slashes stay as they are" example:"cmd/library/main.go"`
 }) (*huma.StreamResponse, error) {
-	run, _, err := a.run(ctx, in.ID)
+	run, err := a.run(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (a *api) file(ctx context.Context, in *struct {
 }
 
 func (a *api) capsule(ctx context.Context, in *RunID) (*huma.StreamResponse, error) {
-	run, _, err := a.run(ctx, in.ID)
+	run, err := a.run(ctx, in.ID)
 	switch {
 	case err != nil:
 		return nil, err

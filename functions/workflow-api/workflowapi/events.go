@@ -156,11 +156,7 @@ func (s *stream) isLast(ctx context.Context, e workflow.Event) (bool, error) {
 	if err := json.Unmarshal(e.Data, &ended); err != nil {
 		return false, fmt.Errorf("reading event %d: %w", e.Sequence, err)
 	}
-	d, err := s.describe(ctx, s.id)
-	if err != nil {
-		return false, err
-	}
-	input, err := s.input(ctx, s.id, d.WorkflowExecution.RunID)
+	input, err := s.input(ctx, s.id, "")
 	return ended.Attempt >= input.Attempt, err
 }
 

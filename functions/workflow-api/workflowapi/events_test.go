@@ -76,7 +76,7 @@ func TestEventsOfARetriedRunGoOn(t *testing.T) {
 	}
 }
 
-// TestEventsSurviveBrokenConnections reads through a proxy that cuts each connection after a few events.
+// TestEventsSurviveBrokenConnections reads through a proxy that cuts each connection after a few events, of which a run has over 10 kB.
 func TestEventsSurviveBrokenConnections(t *testing.T) {
 	t.Parallel()
 	direct, base, _ := serve(t)
@@ -90,7 +90,7 @@ func TestEventsSurviveBrokenConnections(t *testing.T) {
 	cutting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/events") {
 			connections.Add(1)
-			w = &cutter{ResponseWriter: w, left: 7}
+			w = &cutter{ResponseWriter: w, left: 3001}
 		}
 		proxy.ServeHTTP(w, r)
 	}))
@@ -105,18 +105,19 @@ func TestEventsSurviveBrokenConnections(t *testing.T) {
 	}
 }
 
-// cutter closes the connection in the middle of what is written after some writes.
+// cutter closes the connection after so many bytes, which is in the middle of an event.
 type cutter struct {
 	http.ResponseWriter
 	left int
 }
 
 func (c *cutter) Write(p []byte) (int, error) {
-	if c.left--; c.left < 0 {
-		_, _ = c.ResponseWriter.Write(p[:len(p)/2])
+	if len(p) > c.left {
+		_, _ = c.ResponseWriter.Write(p[:c.left])
 		c.Flush()
 		panic(http.ErrAbortHandler)
 	}
+	c.left -= len(p)
 	return c.ResponseWriter.Write(p)
 }
 

@@ -107,7 +107,7 @@ func (a *api) startRun(ctx context.Context, id string, input workflow.Input) (wo
 	if !fault.Is(err, fault.Conflict) || input.RequestSHA256 == "" {
 		return workflow.Run{}, err
 	}
-	run, first, err := a.run(ctx, id)
+	first, err := a.input(ctx, id, "")
 	if err != nil {
 		return workflow.Run{}, err
 	}
@@ -115,7 +115,7 @@ func (a *api) startRun(ctx context.Context, id string, input workflow.Input) (wo
 		return workflow.Run{}, fault.New(fault.Conflict, "the idempotency key belongs to run %s, which has another request", id).
 			WithHint("take a new key for a new request")
 	}
-	return run, nil
+	return a.run(ctx, id)
 }
 
 // newRun is a run that has just been started.
@@ -144,7 +144,7 @@ func inBody(err error) error {
 }
 
 func (a *api) get(ctx context.Context, in *RunID) (*struct{ Body workflow.Run }, error) {
-	run, _, err := a.run(ctx, in.ID)
+	run, err := a.run(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (a *api) retry(ctx context.Context, in *struct {
 	RunID
 	Body *workflow.Retry
 }) (*oneRun, error) {
-	run, input, err := a.run(ctx, in.ID)
+	run, err := a.run(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +164,10 @@ func (a *api) retry(ctx context.Context, in *struct {
 		return nil, fault.New(fault.Conflict, "run %s goes on; there is nothing to retry", in.ID)
 	case run.Status == workflow.Completed:
 		return nil, fault.New(fault.Conflict, "run %s is completed; there is nothing to retry", in.ID)
+	}
+	input, err := a.input(ctx, in.ID, "")
+	if err != nil {
+		return nil, err
 	}
 	input.Attempt++
 	if in.Body != nil && in.Body.Model != nil {

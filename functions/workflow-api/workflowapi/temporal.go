@@ -62,28 +62,25 @@ func (a *api) describe(ctx context.Context, id string) (*client.WorkflowExecutio
 	return d, asFault(err)
 }
 
-// run gives a run as it stands, and what it was started with. A run that goes on is asked itself; one that ended has left its
-// state as result or in the details of its failure, for which no worker is needed.
-func (a *api) run(ctx context.Context, id string) (workflow.Run, workflow.Input, error) {
+// run gives a run as it stands. One that goes on is asked itself; one that ended has left its state as result or in the details
+// of its failure, for which no worker is needed.
+func (a *api) run(ctx context.Context, id string) (workflow.Run, error) {
 	d, err := a.describe(ctx, id)
 	if err != nil {
-		return workflow.Run{}, workflow.Input{}, err
+		return workflow.Run{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, temporalTimeout)
 	defer cancel()
-	execution := d.WorkflowExecution
-	input, err := a.input(ctx, execution.ID, execution.RunID)
-	if err != nil {
-		return workflow.Run{}, workflow.Input{}, err
-	}
-	var run workflow.Run
 	if d.Status == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		run, err = a.query(ctx, execution.ID, execution.RunID)
-	} else {
-		run, err = a.result(ctx, d)
+		return a.query(ctx, id, d.WorkflowExecution.RunID)
 	}
+	run, err := a.result(ctx, d)
+	if err != nil {
+		return workflow.Run{}, err
+	}
+	input, err := a.input(ctx, id, d.WorkflowExecution.RunID)
 	run.ID, run.Attempt, run.Request = id, input.Attempt, input.Request
-	return run, input, err
+	return run, err
 }
 
 func (a *api) query(ctx context.Context, id, runID string) (workflow.Run, error) {
@@ -136,8 +133,10 @@ func endedByTemporal(d *client.WorkflowExecutionDescription) workflow.Run {
 	return run
 }
 
-// input is what a Temporal run was started with: the first event of its history has it.
+// input is what a Temporal run was started with: the first event of its history has it. An empty runID is the latest.
 func (a *api) input(ctx context.Context, id, runID string) (workflow.Input, error) {
+	ctx, cancel := context.WithTimeout(ctx, temporalTimeout)
+	defer cancel()
 	var input workflow.Input
 	history := a.Temporal.GetWorkflowHistory(ctx, id, runID, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	first, err := history.Next()
