@@ -107,6 +107,15 @@ func JSON(name string, value any) (Section, error) {
 	return Section{Name: name, Format: "json", Body: strings.TrimSuffix(b.String(), "\n")}, nil
 }
 
+// Project makes the two sections that nearly every question about a project carries.
+func Project(r pipeline.Requirements, c pipeline.Contract) (requirements, contract Section, err error) {
+	if requirements, err = JSON("requirements", r); err != nil {
+		return
+	}
+	contract, err = JSON("contract", c)
+	return
+}
+
 // File makes a section of a file of the project.
 func File(name, language string, f pipeline.File) Section {
 	return Section{Name: name, Format: language, Path: f.Path, Body: strings.TrimSuffix(f.Content, "\n")}

@@ -28,7 +28,7 @@ type triage struct {
 // repair asks where the causes lie, then for the files at fault, at the same time. Files that are not at fault stay as they are.
 func (s Stage) repair(ctx context.Context, in pipeline.CodeGenerationIn) (pipeline.CodeGenerationOut, error) {
 	var out pipeline.CodeGenerationOut
-	requirements, contract, err := data(in)
+	requirements, contract, err := prompt.Project(in.Requirements, in.Contract)
 	if err != nil {
 		return out, err
 	}

@@ -51,7 +51,7 @@ func (s Stage) Handle(ctx context.Context, in pipeline.CodeGenerationIn) (pipeli
 	if in.Repair != nil {
 		return s.repair(ctx, in)
 	}
-	requirements, contract, err := data(in)
+	requirements, contract, err := prompt.Project(in.Requirements, in.Contract)
 	if err != nil {
 		return pipeline.CodeGenerationOut{}, err
 	}
@@ -73,12 +73,4 @@ func newJob(in pipeline.CodeGenerationIn, t prompt.Template) agent.Job {
 		job.Round = in.Repair.Round
 	}
 	return job
-}
-
-func data(in pipeline.CodeGenerationIn) (requirements, contract prompt.Section, err error) {
-	if requirements, err = prompt.JSON("requirements", in.Requirements); err != nil {
-		return
-	}
-	contract, err = prompt.JSON("contract", in.Contract)
-	return
 }

@@ -50,11 +50,7 @@ type Stage struct {
 // Handle writes README.md.
 func (s Stage) Handle(ctx context.Context, in pipeline.DocumentationIn) (pipeline.DocumentationOut, error) {
 	var out pipeline.DocumentationOut
-	requirements, err := prompt.JSON("requirements", in.Requirements)
-	if err != nil {
-		return out, err
-	}
-	contract, err := prompt.JSON("contract", in.Contract)
+	requirements, contract, err := prompt.Project(in.Requirements, in.Contract)
 	if err != nil {
 		return out, err
 	}

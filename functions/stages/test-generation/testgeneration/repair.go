@@ -23,7 +23,7 @@ type verdicts struct {
 // repair decides the disputes, then asks again for the files that have a finding or an upheld dispute.
 func (s Stage) repair(ctx context.Context, in pipeline.TestGenerationIn) (pipeline.TestGenerationOut, error) {
 	var out pipeline.TestGenerationOut
-	requirements, contract, err := data(in)
+	requirements, contract, err := prompt.Project(in.Requirements, in.Contract)
 	if err != nil {
 		return out, err
 	}

@@ -53,7 +53,7 @@ func (s Stage) Handle(ctx context.Context, in pipeline.TestGenerationIn) (pipeli
 	if in.Repair != nil {
 		return s.repair(ctx, in)
 	}
-	requirements, contract, err := data(in)
+	requirements, contract, err := prompt.Project(in.Requirements, in.Contract)
 	if err != nil {
 		return pipeline.TestGenerationOut{}, err
 	}
@@ -98,12 +98,4 @@ func newJob(in pipeline.TestGenerationIn, t prompt.Template) agent.Job {
 		job.Round = in.Repair.Round
 	}
 	return job
-}
-
-func data(in pipeline.TestGenerationIn) (requirements, contract prompt.Section, err error) {
-	if requirements, err = prompt.JSON("requirements", in.Requirements); err != nil {
-		return
-	}
-	contract, err = prompt.JSON("contract", in.Contract)
-	return
 }

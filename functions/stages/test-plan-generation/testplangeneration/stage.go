@@ -46,11 +46,7 @@ type answer struct {
 // Handle asks for a plan until every functional requirement has a test.
 func (s Stage) Handle(ctx context.Context, in pipeline.TestPlanGenerationIn) (pipeline.TestPlanGenerationOut, error) {
 	var out pipeline.TestPlanGenerationOut
-	requirements, err := prompt.JSON("requirements", in.Requirements)
-	if err != nil {
-		return out, err
-	}
-	contract, err := prompt.JSON("contract", in.Contract)
+	requirements, contract, err := prompt.Project(in.Requirements, in.Contract)
 	if err != nil {
 		return out, err
 	}
