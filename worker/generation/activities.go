@@ -25,13 +25,14 @@ type Publisher interface {
 	Publish(context.Context, nats.Event) error
 }
 
-// Activities are what a run does outside of its workflow. All fields must be set.
+// Activities are what a run does outside of its workflow. All fields but Samples must be set.
 type Activities struct {
 	Drops    Drops
 	Stages   *stageclient.Client
 	Sandbox  Sandbox
 	Capsules Capsules
 	Events   Publisher
+	Samples  Samples // nil: no code is kept for later runs
 }
 
 // Begin keeps the run's request as a drop, says that the run has started and gives the drop's ID.

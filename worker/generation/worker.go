@@ -15,6 +15,7 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/capsuleclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/dropclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
 	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
 	"github.com/quantumlayer-dev/quantumlayer/shared/services"
@@ -59,6 +60,7 @@ func (c *Config) Activities(events Publisher) (*Activities, error) {
 		Sandbox:  verification.NewClient(c.Sandbox),
 		Capsules: capsuleclient.New(c.Capsule),
 		Events:   events,
+		Samples:  metaPrompt{httpclient.New("meta-prompt-engine", c.MetaPrompt)},
 	}, nil
 }
 

@@ -35,7 +35,7 @@ Stores are chosen by one variable each; without them everything is kept in the d
   QL_DATABASE_URL   sqlite:PATH | postgres://USER:PASSWORD@HOST/DATABASE
   QL_BLOBS_URL      file://DIR
   QL_CACHE_URL      memory:
-  QL_VECTORS_URL    memory:
+  QL_VECTORS_URL    memory: | memory:DIR
   QL_EVENTS_URL     embedded: | nats://HOST:PORT
   QL_TEMPORAL_URL   embedded: | temporal://HOST:PORT
 
@@ -91,7 +91,7 @@ func (a *app) serve(ctx context.Context, address, data, log string, model modelF
 	logger := slog.New(slog.NewJSONHandler(file, nil))
 	platform, err := a.start(ctx, Setup{Dir: h.Dir(), Address: address, Environ: environ, Logger: logger})
 	if err != nil {
-		if context.Cause(ctx) == errInterrupted {
+		if errors.Is(context.Cause(ctx), errInterrupted) {
 			return nil
 		}
 		return startFailed(err, file.Name())

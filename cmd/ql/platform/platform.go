@@ -115,7 +115,7 @@ func defaults(environ map[string]string, dir string) {
 		"QL_DATABASE_URL": "sqlite:" + filepath.Join(dir, "quantumlayer.db"),
 		"QL_BLOBS_URL":    (&url.URL{Scheme: "file", Path: filepath.Join(dir, "blobs")}).String(),
 		"QL_CACHE_URL":    "memory:",
-		"QL_VECTORS_URL":  "memory:",
+		"QL_VECTORS_URL":  "memory:" + filepath.Join(dir, "vectors"),
 		"QL_EVENTS_URL":   "embedded:",
 		"QL_TEMPORAL_URL": "embedded:",
 	} {

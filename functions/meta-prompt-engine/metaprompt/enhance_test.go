@@ -91,7 +91,7 @@ func TestCodeSamplesAreAddedOverHTTP(t *testing.T) {
 	server := httptest.NewServer(e.Handler())
 	t.Cleanup(server.Close)
 	put := func(collection string) int {
-		body := fmt.Sprintf(`{"text":%q}`, lending+" package library")
+		body := fmt.Sprintf(`{"text":"package library","about":%q}`, lending+" The store of the loans.")
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL+"/v1/collections/"+collection+"/documents/run-1", strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
@@ -110,7 +110,7 @@ func TestCodeSamplesAreAddedOverHTTP(t *testing.T) {
 	if got := put("secrets"); got != 422 {
 		t.Errorf("an unknown collection: status %d, want 422", got)
 	}
-	if out := enhance(t, e, lending); len(out.Added) != 1 || out.Added[0].Collection != "code_samples" || out.Added[0].ID != "run-1" {
+	if out := enhance(t, e, lending); len(out.Added) != 1 || out.Added[0].Collection != "code_samples" || out.Added[0].ID != "run-1" || out.Added[0].Text != "package library" {
 		t.Errorf("added %+v", out.Added)
 	}
 }

@@ -93,10 +93,11 @@ func (e *Engine) Handler() http.Handler {
 		Collection string `path:"collection" enum:"prompts,code_samples"`
 		ID         string `path:"id" maxLength:"200" pattern:"^[A-Za-z0-9@:._-]+$"`
 		Body       struct {
-			Text string `json:"text" minLength:"1" maxLength:"65536"`
+			Text  string `json:"text" minLength:"1" maxLength:"65536"`
+			About string `json:"about,omitempty" maxLength:"65536" doc:"What the text is found by; empty: by itself"`
 		}
 	}) (*struct{}, error) {
-		return nil, e.Index.Add(ctx, in.Collection, vectors.Document{ID: in.ID, Text: in.Body.Text})
+		return nil, e.Index.Add(ctx, in.Collection, vectors.Document{ID: in.ID, About: in.Body.About, Text: in.Body.Text})
 	})
 	return mux
 }

@@ -19,9 +19,10 @@ const Lexical = "lexical"
 // Embed makes the vector of a text, of length 1. Kind names how: Lexical, or embedding:MODEL. Vectors of two kinds never meet.
 type Embed func(ctx context.Context, text string) (vector []float32, kind string, err error)
 
-// Document is a text of a collection.
+// Document is a text of a collection. About is what it is found by; empty: by its text.
 type Document struct {
 	ID    string  `json:"id"`
+	About string  `json:"about,omitempty"`
 	Text  string  `json:"text"`
 	Score float64 `json:"score" doc:"Cosine of the angle to the text searched for, at most 1"`
 	Kind  string  `json:"kind" doc:"How similarity was measured"`
@@ -61,7 +62,10 @@ func (x *Index) collection(name, kind string) (*chromem.Collection, error) {
 
 // Add puts a text into a collection; one of the same ID is replaced.
 func (x *Index) Add(ctx context.Context, collection string, d Document) error {
-	vector, kind, err := x.embed(ctx, d.Text)
+	if d.About == "" {
+		d.About = d.Text
+	}
+	vector, kind, err := x.embed(ctx, d.About)
 	if err != nil {
 		return fmt.Errorf("adding to %s: %w", collection, err)
 	}
@@ -69,14 +73,17 @@ func (x *Index) Add(ctx context.Context, collection string, d Document) error {
 	if err != nil {
 		return err
 	}
-	if err := c.AddDocument(ctx, chromem.Document{ID: d.ID, Content: d.Text, Embedding: vector}); err != nil {
+	if err := c.AddDocument(ctx, chromem.Document{ID: d.ID, Content: d.Text, Metadata: map[string]string{aboutKey: d.About}, Embedding: vector}); err != nil {
 		return fmt.Errorf("adding to %s: %w", collection, err)
 	}
 	return nil
 }
 
-// Similar gives the n documents of a collection that are most like text and at least minimum like it, best first. A document
-// of exactly this text is left out: it would tell nothing new.
+// aboutKey is the metadata that holds what a document is found by.
+const aboutKey = "about"
+
+// Similar gives the n documents of a collection that are most like text and at least minimum like it, best first. Documents about
+// exactly this text are left out: they would tell nothing new, and the same question would be put another way each time.
 func (x *Index) Similar(ctx context.Context, collection, text string, n int, minimum float64) ([]Document, error) {
 	vector, kind, err := x.embed(ctx, text)
 	if err != nil {
@@ -86,18 +93,21 @@ func (x *Index) Similar(ctx context.Context, collection, text string, n int, min
 	if err != nil || c.Count() == 0 {
 		return nil, err
 	}
-	found, err := c.QueryEmbedding(ctx, vector, min(n+1, c.Count()), nil, nil)
+	found, err := c.QueryEmbedding(ctx, vector, min(n+sameLimit, c.Count()), nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("searching %s: %w", collection, err)
 	}
 	var docs []Document
 	for _, r := range found {
-		if float64(r.Similarity) >= minimum && r.Content != text && len(docs) < n {
-			docs = append(docs, Document{ID: r.ID, Text: r.Content, Score: float64(r.Similarity), Kind: kind})
+		if float64(r.Similarity) >= minimum && r.Metadata[aboutKey] != text && len(docs) < n {
+			docs = append(docs, Document{ID: r.ID, About: r.Metadata[aboutKey], Text: r.Content, Score: float64(r.Similarity), Kind: kind})
 		}
 	}
 	return docs, nil
 }
+
+// sameLimit is how many documents about the very text may be among the best.
+const sameLimit = 16
 
 const lexicalDimensions = 1024
 
