@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -176,7 +177,7 @@ func (a *app) capsuleExtract() *cobra.Command {
 	return cmd
 }
 
-func openCapsule(name string) (*os.File, error) {
+func openCapsule(name string) (io.ReadSeekCloser, error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the capsule cannot be read: %w", err)

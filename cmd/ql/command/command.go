@@ -78,7 +78,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
 	a.json = a.json || slices.Contains(args, "--json") // also when a wrong flag before it ended the parsing
-	if err != nil && context.Cause(ctx) == errInterrupted && !isExit(err) {
+	if err != nil && errors.Is(context.Cause(ctx), errInterrupted) && !isExit(err) {
 		err = errors.Join(errInterrupted, nonCancel(err))
 	}
 	return a.report(err)

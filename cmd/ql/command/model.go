@@ -92,9 +92,8 @@ func (m modelFlags) set(environ map[string]string) error {
 	if err != nil {
 		return fault.New(fault.Invalid, "--llm-key-file: %w", err)
 	}
-	defer file.Close()
 	key, err := io.ReadAll(io.LimitReader(file, keyLimit+1))
-	if err != nil {
+	if err := errors.Join(err, file.Close()); err != nil {
 		return fault.New(fault.Invalid, "--llm-key-file: %w", err)
 	}
 	key = bytes.TrimSpace(key)

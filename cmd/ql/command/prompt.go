@@ -36,8 +36,8 @@ func (a *app) prompt(cmd *cobra.Command, args []string, file string) (string, er
 	if err != nil {
 		return "", fault.New(fault.Invalid, "the prompt file cannot be read: %w", err)
 	}
-	defer f.Close()
-	return readPrompt(f, file)
+	text, err := readPrompt(f, file)
+	return text, errors.Join(err, f.Close())
 }
 
 func (a *app) promptFromStdin(ctx context.Context) (string, error) {

@@ -125,7 +125,7 @@ type written struct {
 }
 
 // write downloads the capsule of a run that has one, verifies it, extracts the project and keeps the file when asked to.
-func (t *target) write(ctx context.Context, c *client.Client, run workflow.Run) (written, error) {
+func (t *target) write(ctx context.Context, c *client.Client, run workflow.Run) (w written, err error) {
 	if run.Capsule == nil {
 		return written{}, nil
 	}
@@ -140,12 +140,11 @@ func (t *target) write(ctx context.Context, c *client.Client, run workflow.Run) 
 	if err != nil {
 		return written{}, fmt.Errorf("downloading the capsule: %w", err)
 	}
-	defer os.Remove(file.Name()) // when it was renamed, there is nothing to remove
-	defer file.Close()
+	defer func() { err = errors.Join(err, discard(file)) }()
 	if err := download(ctx, c, run, file); err != nil {
 		return written{}, err
 	}
-	w, err := t.extract(file)
+	w, err = t.extract(file)
 	if err != nil || t.capsule == "" {
 		return w, err
 	}
@@ -154,6 +153,15 @@ func (t *target) write(ctx context.Context, c *client.Client, run workflow.Run) 
 	}
 	w.capsule = t.capsule
 	return w, nil
+}
+
+// discard closes a temporary file and removes it, unless it has been renamed to what it was made for.
+func discard(file *os.File) error {
+	err := os.Remove(file.Name())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, file.Close())
 }
 
 func download(ctx context.Context, c *client.Client, run workflow.Run, file *os.File) error {
