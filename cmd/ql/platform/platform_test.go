@@ -18,6 +18,7 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/platform"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/testservices"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
@@ -177,6 +178,28 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 
 func env(name, value string) platform.Config {
 	return platform.Config{Environ: map[string]string{name: value}}
+}
+
+// Stores elsewhere are one variable away each.
+func TestStoresElsewhere(t *testing.T) {
+	p := start(t, platform.Config{Dir: t.TempDir(), Idle: true, Environ: map[string]string{
+		"QL_DATABASE_URL": testservices.Postgres(t),
+		"QL_EVENTS_URL":   testservices.NATS(t),
+	}})
+	if status, body := get(t, p.URL()+"/readyz"); status != http.StatusOK {
+		t.Errorf("%d %s", status, body)
+	}
+	c, err := client.New(p.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	started, err := c.Start(t.Context(), pipeline.Request{Prompt: "A library."}, "key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if drops, err := c.Drops(t.Context(), started.ID, "", ""); err != nil || len(drops) != 0 {
+		t.Errorf("drops of a run that has not begun: %v, %v", drops, err)
+	}
 }
 
 // The OpenAPI document is one that programs can read.
