@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -84,8 +85,8 @@ func (s *Schema) decode(text string, value any) []string {
 		return []string{fmt.Sprintf("it is not one JSON value: %v", err)}
 	}
 	if err := s.compiled.Validate(doc); err != nil {
-		invalid, ok := err.(*jsonschema.ValidationError)
-		if !ok {
+		var invalid *jsonschema.ValidationError
+		if !errors.As(err, &invalid) {
 			return []string{err.Error()}
 		}
 		return leaves(invalid, nil)

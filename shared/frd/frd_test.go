@@ -2,6 +2,7 @@ package frd_test
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -143,7 +144,7 @@ func TestIssues(t *testing.T) {
 			t.Errorf("%q\ngot %+v, want %s on line %d", c.source, read.Issues, c.rule, c.line)
 		}
 	}
-	if _, err := frd.Parse(strings.Repeat("a", frd.MaxBytes+1)); err != frd.ErrTooLarge {
+	if _, err := frd.Parse(strings.Repeat("a", frd.MaxBytes+1)); !errors.Is(err, frd.ErrTooLarge) {
 		t.Errorf("a document over the limit: %v", err)
 	}
 }

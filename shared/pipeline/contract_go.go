@@ -110,7 +110,7 @@ func (c *Contract) importCyclesGo(packages map[string]string) []string {
 func checkGoSignature(signature string) error {
 	src := "package p\n" + signature + "\n"
 	if _, err := parser.ParseFile(token.NewFileSet(), "", src, parser.SkipObjectResolution); err != nil {
-		return fmt.Errorf("%q is no Go declaration (func, type, var or const) without body: %v", signature, err)
+		return fmt.Errorf("%q is no Go declaration (func, type, var or const) without body: %w", signature, err)
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func Guard(next http.Handler, bodyLimit int64) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler {
+				if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 					panic(p)
 				}
 				fault.Write(w, r, fault.Wrap(fault.Internal, fmt.Errorf("panic: %v\n%s", p, stack()), "internal error; the log has the details"))

@@ -122,6 +122,7 @@ func TestEventsStopWithTheReader(t *testing.T) {
 	}
 	<-gone
 	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
 	var last error
 	for _, err := range c.Events(ctx, "run-1", 0) {
 		cancel()

@@ -58,7 +58,7 @@ func run(dir string, check bool) error {
 // openAPI is the document that workflow-api serves.
 func openAPI() (json.RawMessage, error) {
 	rec := httptest.NewRecorder()
-	workflowapi.Handler(context.Background(), workflowapi.Parts{}).ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/openapi.json", nil))
+	workflowapi.Handler(context.Background(), workflowapi.Parts{}).ServeHTTP(rec, httptest.NewRequestWithContext(context.Background(), http.MethodGet, "/openapi.json", nil))
 	if rec.Code != http.StatusOK {
 		return nil, fmt.Errorf("workflow-api answers %d for /openapi.json", rec.Code)
 	}

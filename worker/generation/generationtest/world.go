@@ -160,7 +160,11 @@ func Main(m *testing.M, keep **Platform) int {
 		fmt.Println(err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
+	defer func() {
+		if err := os.RemoveAll(dir); err != nil {
+			fmt.Println("removing the tests' folder:", err)
+		}
+	}()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if *keep, err = NewPlatform(ctx, dir); err != nil {
