@@ -85,7 +85,7 @@ func further(run workflow.Run, flags string) []string {
 	case live.Verified(run), run.Problem != nil && run.Problem.Code == fault.Refused:
 		return nil
 	case !run.Status.Ended():
-		return []string{"ql resume " + run.ID + "   # watch it"}
+		return []string{"ql resume " + run.ID + "   # watch it to its end"}
 	}
 	commands := []string{"ql drops " + run.ID + "   # what each stage made"}
 	if again(run, false) {
