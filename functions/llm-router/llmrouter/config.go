@@ -72,7 +72,7 @@ func readKey(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	raw, err := io.ReadAll(io.LimitReader(file, keyLimit+1))
 	if err != nil {
 		return "", err

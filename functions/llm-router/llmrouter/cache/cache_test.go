@@ -149,6 +149,32 @@ func TestEqualQuestionsShareOneCall(t *testing.T) {
 	}
 }
 
+// The last text and the end may both come while a slow listener is at the text before: all of it is told.
+func TestTheLastTextIsTold(t *testing.T) {
+	t.Parallel()
+	m := open(t, 0, time.Hour)
+	for i := range 100 {
+		var heard strings.Builder
+		first, last := make(chan struct{}), make(chan struct{})
+		_, err := m.Do(t.Context(), "k", false, func(s string) error {
+			if heard.WriteString(s); s == "x" {
+				close(first)
+				<-last
+				time.Sleep(100 * time.Microsecond) // for the call to end
+			}
+			return nil
+		}, func(_ context.Context, each func(string) error) (llm.Response, error) {
+			each("x")
+			<-first
+			defer close(last)
+			return llm.Response{Text: "xy", FinishReason: llm.Stop}, each("y")
+		})
+		if err != nil || heard.String() != "xy" {
+			t.Fatalf("time %d: heard %q, %v", i+1, heard.String(), err)
+		}
+	}
+}
+
 // Who wants a fresh answer neither joins a call nor is joined.
 func TestFreshCallsAreAlone(t *testing.T) {
 	t.Parallel()

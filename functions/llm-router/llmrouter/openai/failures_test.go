@@ -40,16 +40,18 @@ func TestFailuresOfScriptedServers(t *testing.T) {
 		says    string
 		tries   int32
 	}{
-		"a wrong key":                {answer(401, "application/json", `{"error":{"message":"Incorrect API key provided: `+key+`"}}`), fault.BadModel, "QL_LLM_API_KEY", 1},
-		"an unknown model":           {answer(404, "application/json", `{"error":{"message":"model m does not exist"}}`), fault.BadModel, "--llm-model", 1},
-		"over the limit":             {answer(429, "application/json", `{"error":{"message":"slow down"}}`), fault.ModelDown, "slow down", 3},
-		"no credit":                  {answer(429, "application/json", `{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}`), fault.BadModel, "credit", 1},
-		"a server error":             {answer(500, "application/json", `{"error":{"message":"oops"}}`), fault.ModelDown, "oops", 3},
-		"a server error in a word":   {answer(500, "application/json", `{"error":"out of memory"}`), fault.ModelDown, "failed (500): out of memory", 3},
-		"a server error in HTML":     {answer(502, "text/html", `<h1>Bad gateway</h1>`), fault.ModelDown, "502", 3},
-		"an error without end":       {answer(500, "text/plain", strings.Repeat("x", 1<<20)), fault.ModelDown, "xxx", 3},
-		"a web page":                 {answer(200, "text/html", `<!doctype html><title>Welcome</title>`), fault.ModelDown, "/v1", 1},
-		"another address":            {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://elsewhere.test/", 302) }, fault.BadModel, "https://elsewhere.test/", 1},
+		"a wrong key":              {answer(401, "application/json", `{"error":{"message":"Incorrect API key provided: `+key+`"}}`), fault.BadModel, "QL_LLM_API_KEY", 1},
+		"an unknown model":         {answer(404, "application/json", `{"error":{"message":"model m does not exist"}}`), fault.BadModel, "--llm-model", 1},
+		"over the limit":           {answer(429, "application/json", `{"error":{"message":"slow down"}}`), fault.ModelDown, "slow down", 3},
+		"no credit":                {answer(429, "application/json", `{"error":{"message":"You exceeded your current quota","code":"insufficient_quota"}}`), fault.BadModel, "credit", 1},
+		"a server error":           {answer(500, "application/json", `{"error":{"message":"oops"}}`), fault.ModelDown, "oops", 3},
+		"a server error in a word": {answer(500, "application/json", `{"error":"out of memory"}`), fault.ModelDown, "failed (500): out of memory", 3},
+		"a server error in HTML":   {answer(502, "text/html", `<h1>Bad gateway</h1>`), fault.ModelDown, "502", 3},
+		"an error without end":     {answer(500, "text/plain", strings.Repeat("x", 1<<20)), fault.ModelDown, "xxx", 3},
+		"a web page":               {answer(200, "text/html", `<!doctype html><title>Welcome</title>`), fault.ModelDown, "/v1", 1},
+		"another address": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://elsewhere.test/", http.StatusFound)
+		}, fault.BadModel, "https://elsewhere.test/", 1},
 		"a long request":             {answer(400, "application/json", `{"error":{"message":"maximum context length is 8192 tokens"}}`), fault.BadModel, "larger context window", 1},
 		"no answer at all":           {stream(), fault.ModelDown, "without an answer", 3},
 		"an empty answer":            {stream(stop, done), fault.ModelDown, "answered nothing", 1},

@@ -16,13 +16,13 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// A megabyte of white space would take the encoder minutes in one piece.
+// A quarter of a megabyte of white space would take the encoder half a minute in one piece.
 func TestLongTextsEnd(t *testing.T) {
 	t.Parallel()
 	for _, piece := range []string{"a", "ä", "=-", "\n\t ", "\xff"} {
-		text := strings.Repeat(piece, (1<<20)/len(piece))
+		text := strings.Repeat(piece, (1<<18)/len(piece))
 		if got := tokens.Count(text); got < 1<<10 || got > len(text) {
-			t.Errorf("a megabyte of %q: %d", piece, got)
+			t.Errorf("%q repeated: %d", piece, got)
 		}
 	}
 }
