@@ -333,7 +333,7 @@ func (s *scanner) report() (Report, error) {
 	case hex.EncodeToString(s.againSum.Sum(nil)) != r.SHA256:
 		r.Problems = []*Problem{problem(ErrNotCanonical, "", "has the right files, but is not packed as %s packs them: the archive around them was changed", Packing)}
 	}
-	if r.Signature == Unsigned {
+	if r.Signature == Unsigned && len(r.Problems) == 0 {
 		r.Notes = append(r.Notes, "unsigned: the manifest matches the files, but nobody vouches for who made them")
 	}
 	r.Problems = slices.Clip(append([]*Problem{}, r.Problems...))

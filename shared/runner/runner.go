@@ -147,7 +147,11 @@ func Guard(next http.Handler, bodyLimit int64) http.Handler {
 			}
 		}()
 		if bodyLimit > 0 {
-			r.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+			// A copy, as http.MaxBytesHandler makes one: net/http looks at its own request's body to decide whether the
+			// connection can be used again, and what is left of an unread body must not be taken for the next request.
+			limited := *r
+			limited.Body = http.MaxBytesReader(w, r.Body, bodyLimit)
+			r = &limited
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -28,7 +28,7 @@ With --json every event of the run is one line of JSON, and the last line is the
 "capsule_file" for what was written. The exit code is 0 when the build and every test passed in the sandbox.`,
 		Example: `  ql generate --out ./library --capsule library.tar.gz "A REST API for a lending library: members, books, loans."
   ql generate --llm-url https://api.openai.com/v1 --llm-model gpt-5 --llm-key-file key.txt --prompt-file idea.md
-  echo "A command-line tool that counts words" | ql generate --type cli --json -`,
+  echo "A command-line todo manager: tasks with title and due date; add, list, complete." | ql generate --type cli --json -`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if request.Prompt, err = a.prompt(cmd, args, file); err != nil {

@@ -207,6 +207,10 @@ func (p *Provider) isJSON(raw *http.Response) error {
 		return nil
 	}
 	start, _ := io.ReadAll(io.LimitReader(raw.Body, 200)) // only for the message
-	return fault.New(fault.ModelDown, "%s answers with type %q, which is not a model's answer: %s", raw.Request.URL.Redacted(), media, p.clean(string(start))).
+	code := fault.ModelDown
+	if media == "text/html" {
+		code = fault.BadModel // a page where a model's answer should be is the wrong URL, and stays so
+	}
+	return fault.New(code, "%s answers with type %q, which is not a model's answer: %s", raw.Request.URL.Redacted(), media, p.clean(string(start))).
 		WithHint("check --llm-url or QL_LLM_URL: the URL of an OpenAI-compatible server usually ends in /v1")
 }

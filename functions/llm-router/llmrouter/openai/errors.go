@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -120,7 +121,11 @@ func (p *Provider) explain(ctx context.Context, model string, err error) error {
 func (p *Provider) refused(model string, s *status) error {
 	said := p.clean(errorMessage(s.body))
 	words := strings.ToLower(string(s.body))
+	media, _, _ := mime.ParseMediaType(s.header.Get("Content-Type")) // a wrong header is no web page
 	switch {
+	case media == "text/html" && (s.code == http.StatusNotImplemented || s.code == http.StatusMethodNotAllowed || s.code == http.StatusNotFound):
+		return fault.New(fault.BadModel, "%s is a web server, no model server: it answers %d with a page", p.where, s.code).
+			WithHint("check --llm-url or QL_LLM_URL; it usually ends in /v1")
 	case s.code < 400:
 		return fault.New(fault.BadModel, "the model server at %s is elsewhere (%d): %s", p.where, s.code, p.clean(s.header.Get("Location"))).
 			WithHint("set --llm-url or QL_LLM_URL to where it is")
