@@ -48,7 +48,7 @@ func TestFailuresOfScriptedServers(t *testing.T) {
 		"a server error in a word": {answer(500, "application/json", `{"error":"out of memory"}`), fault.ModelDown, "failed (500): out of memory", 3},
 		"a server error in HTML":   {answer(502, "text/html", `<h1>Bad gateway</h1>`), fault.ModelDown, "502", 3},
 		"an error without end":     {answer(500, "text/plain", strings.Repeat("x", 1<<20)), fault.ModelDown, "xxx", 3},
-		"a web page":               {answer(200, "text/html", `<!doctype html><title>Welcome</title>`), fault.ModelDown, "/v1", 1},
+		"a web page":               {answer(200, "text/html", `<!doctype html><title>Welcome</title>`), fault.BadModel, "/v1", 1},
 		"another address": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://elsewhere.test/", http.StatusFound)
 		}, fault.BadModel, "https://elsewhere.test/", 1},
