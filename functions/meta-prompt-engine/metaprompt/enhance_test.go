@@ -110,7 +110,11 @@ func TestCodeSamplesAreAddedOverHTTP(t *testing.T) {
 	if got := put("secrets"); got != 422 {
 		t.Errorf("an unknown collection: status %d, want 422", got)
 	}
-	if out := enhance(t, e, lending); len(out.Added) != 1 || out.Added[0].Collection != "code_samples" || out.Added[0].ID != "run-1" || out.Added[0].Text != "package library" {
+	if out := enhance(t, e, lending); out.Added != nil {
+		t.Errorf("the same prompt got the code of its own earlier run: %+v", out.Added)
+	}
+	similar := "A REST API for a lending library: members, books, loans, fines."
+	if out := enhance(t, e, similar); len(out.Added) != 2 || out.Added[0].Text != lending || out.Added[1].Collection != "code_samples" || out.Added[1].ID != "run-1" || out.Added[1].Text != "package library" {
 		t.Errorf("added %+v", out.Added)
 	}
 }

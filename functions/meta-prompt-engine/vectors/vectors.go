@@ -83,7 +83,7 @@ func (x *Index) Add(ctx context.Context, collection string, d Document) error {
 const aboutKey = "about"
 
 // Similar gives the n documents of a collection that are most like text and at least minimum like it, best first. Documents about
-// exactly this text are left out: they would tell nothing new, and the same question would be put another way each time.
+// this very text, or about a part of what it led to, are left out: they would tell nothing new, and the same question would be put another way each time.
 func (x *Index) Similar(ctx context.Context, collection, text string, n int, minimum float64) ([]Document, error) {
 	vector, kind, err := x.embed(ctx, text)
 	if err != nil {
@@ -99,7 +99,7 @@ func (x *Index) Similar(ctx context.Context, collection, text string, n int, min
 	}
 	var docs []Document
 	for _, r := range found {
-		if float64(r.Similarity) >= minimum && r.Metadata[aboutKey] != text && len(docs) < n {
+		if float64(r.Similarity) >= minimum && !strings.HasPrefix(r.Metadata[aboutKey], text) && len(docs) < n {
 			docs = append(docs, Document{ID: r.ID, About: r.Metadata[aboutKey], Text: r.Content, Score: float64(r.Similarity), Kind: kind})
 		}
 	}
