@@ -42,6 +42,9 @@ func (t *Toolchain) Dependencies(ctx context.Context, modulePath string, files [
 		return verification.Dependencies{Missing: missing}, nil
 	}
 	if _, ok := file(files, goMod); !ok {
+		if !thirdParty(imported, modulePath) { // what `go mod tidy` would leave as it is, and take half a second for
+			return verification.Dependencies{Files: []pipeline.File{{Path: goMod, Content: t.newModule(modulePath)}}, Packages: []pipeline.Package{}}, nil
+		}
 		files = append(slices.Clone(files), pipeline.File{Path: goMod, Content: t.newModule(modulePath)})
 	}
 	project, remove, err := writeProject(files)
@@ -50,6 +53,17 @@ func (t *Toolchain) Dependencies(ctx context.Context, modulePath string, files [
 	}
 	found, err := t.resolve(ctx, project, imported)
 	return found, errors.Join(err, remove())
+}
+
+// thirdParty says whether anything is imported that is neither of the module nor of the standard library, whose paths have no dot
+// in their first element.
+func thirdParty(imported map[string][]string, modulePath string) bool {
+	for p := range imported {
+		if first, _, _ := strings.Cut(p, "/"); strings.Contains(first, ".") && !within(p, modulePath) {
+			return true
+		}
+	}
+	return false
 }
 
 // newModule is the go.mod of a project that has none. It asks for this toolchain's language, not for its last patch.
