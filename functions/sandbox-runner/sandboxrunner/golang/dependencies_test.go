@@ -284,12 +284,12 @@ func TestFetchFails(t *testing.T) {
 func TestWithoutDirect(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{
-		"https://proxy.golang.org,direct": "https://proxy.golang.org",
-		"direct,https://a|https://b":      "https://a|https://b",
-		"https://a,direct|https://b":      "https://a|https://b",
-		"off":                             "off",
-		"direct":                          "",
-		"":                                "",
+		"https://modules.example,direct": "https://modules.example",
+		"direct,https://a|https://b":     "https://a|https://b",
+		"https://a,direct|https://b":     "https://a|https://b",
+		"off":                            "off",
+		"direct":                         "",
+		"":                               "",
 	} {
 		got, err := withoutDirect(in)
 		if got != want || (err == nil) != (want != "") {

@@ -166,7 +166,7 @@ func withoutDirect(proxies string) (string, error) {
 	}
 	if kept.Len() == 0 {
 		return "", fault.New(fault.Unavailable, "GOPROXY is %q, and modules are only fetched from a module proxy", proxies).
-			WithHint("set GOPROXY to a proxy, such as https://proxy.golang.org")
+			WithHint("set GOPROXY to the URL of a module proxy; go help goproxy says more")
 	}
 	return strings.TrimLeft(kept.String(), ",|"), nil
 }
