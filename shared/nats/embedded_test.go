@@ -19,6 +19,7 @@ import (
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/filelock"
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
+	"github.com/quantumlayer-dev/quantumlayer/shared/nats/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats/natstest"
 )
 
@@ -38,7 +39,7 @@ func TestMain(m *testing.M) {
 
 func openEmbedded(t *testing.T, dir string) *nats.Log {
 	t.Helper()
-	log, err := nats.Open(t.Context(), nats.Options{URL: "embedded:" + dir})
+	log, err := nats.Open(t.Context(), nats.Options{URL: "embedded:" + dir, Embedded: embedded.Start})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func TestEmbeddedIsSharedByItsURL(t *testing.T) {
 func TestEmbeddedKeepsEventsOverARestart(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	options := nats.Options{URL: "embedded:", DataDir: filepath.Join(data, "not", "there", "yet")}
+	options := nats.Options{URL: "embedded:", DataDir: filepath.Join(data, "not", "there", "yet"), Embedded: embedded.Start}
 	workflow := natstest.NewWorkflowID()
 	for restart := range 3 {
 		log, err := nats.Open(t.Context(), options)
@@ -107,7 +108,7 @@ func TestEmbeddedKeepsEventsOverARestart(t *testing.T) {
 
 // publishForever prints the number of each event after it was published.
 func publishForever(ctx context.Context, dir string) error {
-	log, err := nats.Open(ctx, nats.Options{URL: "embedded:" + dir})
+	log, err := nats.Open(ctx, nats.Options{URL: "embedded:" + dir, Embedded: embedded.Start})
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func TestEmbeddedKeepsEventsOverAKill(t *testing.T) {
 			t.Fatalf("child printed %q", scanner.Text())
 		}
 		if last == killAfter/2 {
-			_, err := nats.Open(t.Context(), nats.Options{URL: "embedded:" + dir})
+			_, err := nats.Open(t.Context(), nats.Options{URL: "embedded:" + dir, Embedded: embedded.Start})
 			if held := new(filelock.HeldError); !errors.As(err, &held) || held.PID != child.Process.Pid {
 				t.Errorf("open a folder that process %d uses: got error %v", child.Process.Pid, err)
 			}
@@ -208,7 +209,7 @@ func TestEmbeddedCannotStart(t *testing.T) {
 		"below a file":    {filepath.Join(file, "events"), "not a directory"},
 		"unusable folder": {blocked, "JetStream"},
 	} {
-		_, err := nats.Open(t.Context(), nats.Options{URL: "embedded:" + test.path})
+		_, err := nats.Open(t.Context(), nats.Options{URL: "embedded:" + test.path, Embedded: embedded.Start})
 		if err == nil || !strings.Contains(err.Error(), test.want) || !strings.Contains(err.Error(), test.path) {
 			t.Errorf("%s: got error %v, want one about %q and %s", name, err, test.want, test.path)
 		}

@@ -14,13 +14,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
+	"github.com/quantumlayer-dev/quantumlayer/shared/nats/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats/natstest"
 	"github.com/quantumlayer-dev/quantumlayer/shared/testservices"
 )
 
 func openURL(t *testing.T, url string) *nats.Log {
 	t.Helper()
-	log, err := nats.Open(t.Context(), nats.Options{URL: url})
+	log, err := nats.Open(t.Context(), nats.Options{URL: url, Embedded: embedded.Start})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +140,7 @@ func TestCannotOpen(t *testing.T) {
 		"empty":               {"", "embedded:, nats:// or tls://"},
 		"URL with bad escape": {"nats://someone:secret-2@%zz", "connect to NATS"},
 	} {
-		log, err := nats.Open(t.Context(), nats.Options{URL: test.url})
+		log, err := nats.Open(t.Context(), nats.Options{URL: test.url, Embedded: embedded.Start})
 		if err == nil {
 			closeLog(t, log)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
+	"github.com/quantumlayer-dev/quantumlayer/shared/nats/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats/natstest"
 )
 
@@ -19,7 +20,7 @@ func FuzzPublish(f *testing.F) {
 	f.Add("a.b", "a: b\r\nc", "dev.quantumlayer..", int64(-1), []byte(nil))
 	f.Add("a\x00", "\xff", ".", int64(-1<<63), []byte(`"\ud800"`))
 	f.Add("\xf1", "event-1", "a", int64(0), []byte(`{}`)) // was accepted, but could not be read
-	log, err := nats.Open(f.Context(), nats.Options{URL: "embedded:" + f.TempDir()})
+	log, err := nats.Open(f.Context(), nats.Options{URL: "embedded:" + f.TempDir(), Embedded: embedded.Start})
 	if err != nil {
 		f.Fatal(err)
 	}

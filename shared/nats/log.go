@@ -1,6 +1,7 @@
 // Package nats is the event log of QuantumLayer on NATS JetStream: what happens
 // in a workflow is published once, kept for a while, and read from any place in
-// it onwards, live. The server is an embedded one or one reached by its URL.
+// it onwards, live. The server is an embedded one (package
+// embedded) or one reached by its URL.
 package nats
 
 import (
@@ -17,12 +18,14 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// MaxBytes is what the stream may hold; then the oldest events go.
+const MaxBytes = 1 << 30
+
 // StreamName is the JetStream stream that holds the events.
 const StreamName = "QL_EVENTS"
 
 const (
 	maxAge          = 7 * 24 * time.Hour
-	maxBytes        = 1 << 30
 	duplicateWindow = 24 * time.Hour // a run may be taken up again the next morning
 	requestTimeout  = 5 * time.Second
 )
@@ -38,6 +41,17 @@ type Options struct {
 	// Logger gets warnings and errors of server and connection; nil for
 	// slog.Default.
 	Logger *slog.Logger
+	// Embedded starts a server in this process: embedded.Start, which most
+	// processes leave out because it brings the whole server into their binary.
+	// nil: "embedded:" is refused.
+	Embedded func(dir string, logger *slog.Logger) (Embedded, error)
+}
+
+// Embedded is a server in this process.
+type Embedded interface {
+	natsio.InProcessConnProvider
+	URL() string // for other parts of the platform; it holds a secret
+	Stop() error
 }
 
 // Log is the event log. It is safe for concurrent use.
@@ -45,7 +59,7 @@ type Log struct {
 	connection *natsio.Conn
 	jetStream  jetstream.JetStream
 	url        string
-	server     *embedded // nil when the server is elsewhere
+	server     Embedded // nil when the server is elsewhere
 	logger     *slog.Logger
 }
 
@@ -72,6 +86,9 @@ func (l *Log) connect(options Options) error {
 	scheme, rest, _ := strings.Cut(options.URL, ":")
 	switch scheme {
 	case "embedded":
+		if options.Embedded == nil {
+			return errors.New("event log: this process has no server of its own; use nats:// or tls://")
+		}
 		dir := rest
 		if dir == "" {
 			if options.DataDir == "" {
@@ -79,11 +96,11 @@ func (l *Log) connect(options Options) error {
 			}
 			dir = filepath.Join(options.DataDir, "events")
 		}
-		server, err := startEmbedded(dir, l.logger)
+		server, err := options.Embedded(dir, l.logger)
 		if err != nil {
 			return fmt.Errorf("start embedded NATS server in %s: %w", dir, err)
 		}
-		l.server, l.url = server, server.url
+		l.server, l.url = server, server.URL()
 		return l.dial(natsio.InProcessServer(server))
 	case "nats", "tls":
 		l.url = options.URL
@@ -142,7 +159,7 @@ func (l *Log) ensureStream(ctx context.Context) error {
 			Discard:     jetstream.DiscardOld,
 			Storage:     jetstream.FileStorage,
 			MaxAge:      maxAge,
-			MaxBytes:    maxBytes,
+			MaxBytes:    MaxBytes,
 			MaxMsgSize:  maxMessageBytes,
 			Duplicates:  duplicateWindow,
 		})
@@ -181,7 +198,7 @@ func (l *Log) Close() error {
 		l.connection.Close()
 	}
 	if l.server != nil {
-		return l.server.stop()
+		return l.server.Stop()
 	}
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/filelock"
 	"github.com/quantumlayer-dev/quantumlayer/shared/temporal"
+	"github.com/quantumlayer-dev/quantumlayer/shared/temporal/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
@@ -89,7 +90,7 @@ func waitFor(t *testing.T, done func() (bool, error)) {
 
 func TestEmbeddedGoesOnAfterClose(t *testing.T) {
 	t.Parallel()
-	options := temporal.Options{URL: "embedded:", DataDir: t.TempDir(), Logger: testLogger(t)}
+	options := temporal.Options{URL: "embedded:", DataDir: t.TempDir(), Logger: testLogger(t), Embedded: embedded.Start}
 	first, err := temporal.Open(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +140,7 @@ func TestEmbeddedGoesOnAfterAKill(t *testing.T) {
 	killed.expect(t, "open")
 	killed.expect(t, "second step")
 
-	_, err := temporal.Open(t.Context(), temporal.Options{URL: "embedded:" + path})
+	_, err := temporal.Open(t.Context(), temporal.Options{URL: "embedded:" + path, Embedded: embedded.Start})
 	if held := new(filelock.HeldError); !errors.As(err, &held) || held.PID != killed.Process.Pid {
 		t.Errorf("open the file that process %d uses: got error %v", killed.Process.Pid, err)
 	}
@@ -245,7 +246,7 @@ func TestEmbeddedCannotStart(t *testing.T) {
 		"another version":   {sqlite("old.db", "CREATE TABLE x (id INT); PRAGMA application_id = 1363965040; PRAGMA user_version = 3"), "version 3 of Temporal's schema"},
 		"impossible folder": {"/proc/nowhere/temporal.db", "/proc/nowhere"},
 	} {
-		server, err := temporal.Open(t.Context(), temporal.Options{URL: "embedded:" + test.path, Logger: testLogger(t)})
+		server, err := temporal.Open(t.Context(), temporal.Options{URL: "embedded:" + test.path, Logger: testLogger(t), Embedded: embedded.Start})
 		if err == nil {
 			closeServer(t, server)
 		}
@@ -279,7 +280,7 @@ func TestEmbeddedWithDamagedFile(t *testing.T) {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	server, err := temporal.Open(t.Context(), temporal.Options{URL: "embedded:" + path, Logger: testLogger(t)})
+	server, err := temporal.Open(t.Context(), temporal.Options{URL: "embedded:" + path, Logger: testLogger(t), Embedded: embedded.Start})
 	if err == nil {
 		closeServer(t, server)
 	}
@@ -293,7 +294,7 @@ func TestOpenEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	path := filepath.Join(t.TempDir(), "temporal.db")
-	server, err := temporal.Open(ctx, temporal.Options{URL: "embedded:" + path, Logger: testLogger(t)})
+	server, err := temporal.Open(ctx, temporal.Options{URL: "embedded:" + path, Logger: testLogger(t), Embedded: embedded.Start})
 	if err == nil {
 		closeServer(t, server)
 	}
@@ -321,7 +322,7 @@ func TestCleanLifeIsQuietAndLeavesNothingOfOurs(t *testing.T) {
 	logger := slog.New(countingHandler{testLogger(t).Handler(), records})
 	path := filepath.Join(t.TempDir(), "temporal.db")
 	for range 2 {
-		server, err := temporal.Open(t.Context(), temporal.Options{URL: "embedded:" + path, Logger: logger})
+		server, err := temporal.Open(t.Context(), temporal.Options{URL: "embedded:" + path, Logger: logger, Embedded: embedded.Start})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -18,6 +18,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/temporal"
+	"github.com/quantumlayer-dev/quantumlayer/shared/temporal/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
@@ -89,7 +90,7 @@ func TestExternalWithAttributesOfAnotherType(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitFor(t, func() (bool, error) {
-		server, err := temporal.Open(ctx, temporal.Options{URL: url, Logger: testLogger(t)})
+		server, err := temporal.Open(ctx, temporal.Options{URL: url, Logger: testLogger(t), Embedded: embedded.Start})
 		if err == nil { // the server has not noticed yet
 			closeServer(t, server)
 			return false, nil
@@ -121,7 +122,7 @@ func TestExternalCannotOpen(t *testing.T) {
 		"unknown scheme": {"http://localhost:7233", `"http"`},
 		"empty":          {"", format},
 	} {
-		server, err := temporal.Open(t.Context(), temporal.Options{URL: test.url, Logger: testLogger(t)})
+		server, err := temporal.Open(t.Context(), temporal.Options{URL: test.url, Logger: testLogger(t), Embedded: embedded.Start})
 		if err == nil {
 			closeServer(t, server)
 		}
@@ -190,5 +191,13 @@ func TestExternalWithoutPermission(t *testing.T) {
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestEmbeddedNeedsItsServer(t *testing.T) {
+	t.Parallel()
+	_, err := temporal.Open(t.Context(), temporal.Options{URL: "embedded:", DataDir: t.TempDir()})
+	if err == nil || !strings.Contains(err.Error(), "use temporal://") {
+		t.Errorf("got %v, want an error that names the other URL", err)
 	}
 }

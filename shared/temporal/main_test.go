@@ -21,6 +21,7 @@ import (
 	sdkworkflow "go.temporal.io/sdk/workflow"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/temporal"
+	"github.com/quantumlayer-dev/quantumlayer/shared/temporal/embedded"
 )
 
 // The workflow of these tests has two steps, and counts the first.
@@ -74,7 +75,7 @@ func execute(ctx context.Context, c client.Client, options client.StartWorkflowO
 
 func open(t *testing.T, url string) *temporal.Server {
 	t.Helper()
-	server, err := temporal.Open(t.Context(), temporal.Options{URL: url, Logger: testLogger(t)})
+	server, err := temporal.Open(t.Context(), temporal.Options{URL: url, Logger: testLogger(t), Embedded: embedded.Start})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestMain(m *testing.M) {
 // runChild opens the server, starts the workflow and gets stuck in its second
 // step. It reports on standard output and ends with its standard input.
 func runChild(ctx context.Context, path string) error {
-	server, err := temporal.Open(ctx, temporal.Options{URL: "embedded:" + path})
+	server, err := temporal.Open(ctx, temporal.Options{URL: "embedded:" + path, Embedded: embedded.Start})
 	if err != nil {
 		return err
 	}

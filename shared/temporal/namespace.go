@@ -19,8 +19,8 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
-// searchAttributes are what workflows are found by.
-var searchAttributes = map[string]enumspb.IndexedValueType{
+// SearchAttributes are what workflows are found by.
+var SearchAttributes = map[string]enumspb.IndexedValueType{
 	workflow.AttributeStatus:      enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	workflow.AttributeStage:       enumspb.INDEXED_VALUE_TYPE_KEYWORD,
 	workflow.AttributeLanguage:    enumspb.INDEXED_VALUE_TYPE_KEYWORD,
@@ -94,7 +94,7 @@ var errNotKnownYet = errors.New("the server does not know them yet")
 
 func useSearchAttributes(ctx context.Context, c client.Client, namespace string) error {
 	var conditions []string
-	for _, name := range slices.Sorted(maps.Keys(searchAttributes)) {
+	for _, name := range slices.Sorted(maps.Keys(SearchAttributes)) {
 		conditions = append(conditions, name+" = 'none'")
 	}
 	_, err := c.WorkflowService().CountWorkflowExecutions(ctx, &workflowservice.CountWorkflowExecutionsRequest{
@@ -116,7 +116,7 @@ func missingSearchAttributes(ctx context.Context, c client.Client, namespace str
 		return nil, explain(err, "list them", "")
 	}
 	missing := map[string]enumspb.IndexedValueType{}
-	for name, want := range searchAttributes {
+	for name, want := range SearchAttributes {
 		have, ok := listed.GetCustomAttributes()[name]
 		if !ok {
 			missing[name] = want

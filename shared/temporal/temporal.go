@@ -1,6 +1,6 @@
 // Package temporal opens the Temporal server that runs the workflows: an
-// embedded one, which is the real server on an SQLite file, or one reached by
-// its address. Either way the namespace and the search attributes are there.
+// embedded one, which is the real server on an SQLite file (package embedded),
+// or one reached by its address. Either way the namespace and the search attributes are there.
 package temporal
 
 import (
@@ -39,6 +39,16 @@ type Options struct {
 	DataDir string
 	// Logger gets warnings and errors of server and client; nil for slog.Default.
 	Logger *slog.Logger
+	// Embedded starts a server in this process: embedded.Start, which most
+	// processes leave out because it brings the whole server into their binary.
+	// nil: "embedded:" is refused.
+	Embedded func(ctx context.Context, path string, logger *slog.Logger) (Embedded, error)
+}
+
+// Embedded is a server in this process, with namespace and search attributes.
+type Embedded interface {
+	Address() string // host:port
+	Stop() error
 }
 
 // Server is an open Temporal server with a client of it.
@@ -46,7 +56,7 @@ type Server struct {
 	client    client.Client
 	address   string
 	namespace string
-	embedded  *embedded // nil when the server is elsewhere
+	embedded  Embedded // nil when the server is elsewhere
 }
 
 // Open starts or connects to the server and waits until it is ready for
@@ -59,6 +69,9 @@ func Open(ctx context.Context, options Options) (*Server, error) {
 	scheme, rest, _ := strings.Cut(options.URL, ":")
 	switch scheme {
 	case "embedded":
+		if options.Embedded == nil {
+			return nil, errors.New("temporal: this process has no server of its own; use temporal://HOST:PORT[/NAMESPACE]")
+		}
 		path := rest
 		if path == "" {
 			if options.DataDir == "" {
@@ -66,7 +79,7 @@ func Open(ctx context.Context, options Options) (*Server, error) {
 			}
 			path = filepath.Join(options.DataDir, "temporal.db")
 		}
-		return openEmbedded(ctx, path, options.Logger)
+		return openEmbedded(ctx, path, options)
 	case "temporal":
 		return openExternal(ctx, options)
 	default:
@@ -74,13 +87,13 @@ func Open(ctx context.Context, options Options) (*Server, error) {
 	}
 }
 
-func openEmbedded(ctx context.Context, path string, logger *slog.Logger) (*Server, error) {
-	running, err := startEmbedded(ctx, path, logger)
+func openEmbedded(ctx context.Context, path string, options Options) (*Server, error) {
+	running, err := options.Embedded(ctx, path, options.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("start Temporal server on %s: %w", path, err)
 	}
-	server := &Server{address: running.address, namespace: Namespace, embedded: running}
-	if err := server.connect(ctx, logger); err != nil {
+	server := &Server{address: running.Address(), namespace: Namespace, embedded: running}
+	if err := server.connect(ctx, options.Logger); err != nil {
 		return nil, errors.Join(fmt.Errorf("start Temporal server on %s: %w", path, err), server.Close(context.WithoutCancel(ctx)))
 	}
 	return server, nil
@@ -139,11 +152,28 @@ func (s *Server) Close(ctx context.Context) error {
 		return nil
 	}
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.embedded.stop() }()
+	go func() { stopped <- s.embedded.Stop() }()
 	select {
 	case err := <-stopped:
 		return err
 	case <-ctx.Done():
 		return fmt.Errorf("stop Temporal server: %w", ctx.Err())
 	}
+}
+
+// atLeastWarn drops what a client tells about its everyday work.
+type atLeastWarn struct {
+	slog.Handler
+}
+
+func (h atLeastWarn) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelWarn && h.Handler.Enabled(ctx, level)
+}
+
+func (h atLeastWarn) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return atLeastWarn{h.Handler.WithAttrs(attrs)}
+}
+
+func (h atLeastWarn) WithGroup(name string) slog.Handler {
+	return atLeastWarn{h.Handler.WithGroup(name)}
 }

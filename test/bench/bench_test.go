@@ -25,6 +25,7 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/platform"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/temporal"
+	temporalserver "github.com/quantumlayer-dev/quantumlayer/shared/temporal/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
@@ -143,7 +144,7 @@ const activities = 16
 // bareWorkflow starts a Temporal server of its own, embedded like the platform's, and gives what runs one workflow on it.
 func bareWorkflow(b *testing.B) func(context.Context) error {
 	b.Helper()
-	server, err := temporal.Open(b.Context(), temporal.Options{URL: "embedded:", DataDir: b.TempDir(), Logger: slog.New(slog.NewJSONHandler(io.Discard, nil))})
+	server, err := temporal.Open(b.Context(), temporal.Options{URL: "embedded:", DataDir: b.TempDir(), Logger: slog.New(slog.NewJSONHandler(io.Discard, nil)), Embedded: temporalserver.Start})
 	if err != nil {
 		b.Fatal(err)
 	}

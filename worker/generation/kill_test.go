@@ -15,8 +15,10 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
+	natsserver "github.com/quantumlayer-dev/quantumlayer/shared/nats/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/temporal"
+	temporalserver "github.com/quantumlayer-dev/quantumlayer/shared/temporal/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 	"github.com/quantumlayer-dev/quantumlayer/worker/generation"
 	"github.com/quantumlayer-dev/quantumlayer/worker/generation/generationtest"
@@ -32,11 +34,11 @@ const (
 func runChild(dir, world string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	server, err := temporal.Open(ctx, temporal.Options{URL: "embedded:", DataDir: dir})
+	server, err := temporal.Open(ctx, temporal.Options{URL: "embedded:", DataDir: dir, Embedded: temporalserver.Start})
 	if err != nil {
 		return err
 	}
-	log, err := nats.Open(ctx, nats.Options{URL: "embedded:", DataDir: dir})
+	log, err := nats.Open(ctx, nats.Options{URL: "embedded:", DataDir: dir, Embedded: natsserver.Start})
 	if err != nil {
 		return err
 	}

@@ -19,8 +19,10 @@ import (
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
+	natsserver "github.com/quantumlayer-dev/quantumlayer/shared/nats/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
 	"github.com/quantumlayer-dev/quantumlayer/shared/temporal"
+	temporalserver "github.com/quantumlayer-dev/quantumlayer/shared/temporal/embedded"
 )
 
 const (
@@ -132,11 +134,11 @@ func (p *Platform) openStores(ctx context.Context, c Config, environ map[string]
 	defer cancel()
 	var group errgroup.Group
 	group.Go(func() (err error) {
-		p.events, err = nats.Open(opening, nats.Options{URL: environ["QL_EVENTS_URL"], DataDir: c.Dir, Logger: c.Logger})
+		p.events, err = nats.Open(opening, nats.Options{URL: environ["QL_EVENTS_URL"], DataDir: c.Dir, Logger: c.Logger, Embedded: natsserver.Start})
 		return c.named("QL_EVENTS_URL", err)
 	})
 	group.Go(func() (err error) {
-		p.temporal, err = temporal.Open(opening, temporal.Options{URL: environ["QL_TEMPORAL_URL"], DataDir: c.Dir, Logger: c.Logger})
+		p.temporal, err = temporal.Open(opening, temporal.Options{URL: environ["QL_TEMPORAL_URL"], DataDir: c.Dir, Logger: c.Logger, Embedded: temporalserver.Start})
 		return c.named("QL_TEMPORAL_URL", err)
 	})
 	if err := group.Wait(); err != nil {

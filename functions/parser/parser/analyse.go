@@ -70,7 +70,7 @@ func (p *Parser) file(ctx context.Context, req analysis.Request, f pipeline.File
 	defer p.slots.Release(1)
 	limited, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
-	file, issues, err := examine(limited, req, lang, f)
+	file, issues, err := p.examine(limited, req, lang, f)
 	if syntax.IsLimit(err) || err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return nil, []pipeline.Issue{{
 			File: f.Path, Rule: notAnalysed, Severity: analysis.SeverityError,
@@ -80,8 +80,8 @@ func (p *Parser) file(ctx context.Context, req analysis.Request, f pipeline.File
 	return file, issues, err
 }
 
-func examine(ctx context.Context, req analysis.Request, lang syntax.Language, f pipeline.File) (*syntax.File, []pipeline.Issue, error) {
-	file, err := syntax.Analyse(ctx, lang, f.Path, []byte(f.Content))
+func (p *Parser) examine(ctx context.Context, req analysis.Request, lang syntax.Language, f pipeline.File) (*syntax.File, []pipeline.Issue, error) {
+	file, err := p.readings.read(ctx, lang, f)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %s: %w", f.Path, err)
 	}

@@ -46,14 +46,19 @@ func New(_ context.Context, environ runner.Environ) (*runner.Service, error) {
 	if cfg.Concurrency == 0 {
 		cfg.Concurrency = runtime.GOMAXPROCS(0)
 	}
-	p := &Parser{slots: semaphore.NewWeighted(int64(cfg.Concurrency)), timeout: cfg.FileTimeout}
+	read, err := newReadings()
+	if err != nil {
+		return nil, err
+	}
+	p := &Parser{slots: semaphore.NewWeighted(int64(cfg.Concurrency)), timeout: cfg.FileTimeout, readings: read}
 	return &runner.Service{Handler: p.Handler()}, nil
 }
 
 // Parser analyses files, a bounded number at the same time: a tree takes many times the memory of its file.
 type Parser struct {
-	slots   *semaphore.Weighted
-	timeout time.Duration // for one file
+	slots    *semaphore.Weighted
+	timeout  time.Duration // for one file
+	readings *readings
 }
 
 // Handler is the HTTP interface.

@@ -17,10 +17,12 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/functions/quantum-drops/quantumdrops"
 	"github.com/quantumlayer-dev/quantumlayer/shared/dropclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
+	natsserver "github.com/quantumlayer-dev/quantumlayer/shared/nats/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
 	"github.com/quantumlayer-dev/quantumlayer/shared/services"
 	"github.com/quantumlayer-dev/quantumlayer/shared/temporal"
+	temporalserver "github.com/quantumlayer-dev/quantumlayer/shared/temporal/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 	"github.com/quantumlayer-dev/quantumlayer/worker/generation"
 )
@@ -118,10 +120,10 @@ func NewPlatform(ctx context.Context, dir string) (p *Platform, err error) {
 	if p.World, err = NewWorld(ctx, dir); err != nil {
 		return p, err
 	}
-	if p.Temporal, err = temporal.Open(ctx, temporal.Options{URL: "embedded:", DataDir: dir}); err != nil {
+	if p.Temporal, err = temporal.Open(ctx, temporal.Options{URL: "embedded:", DataDir: dir, Embedded: temporalserver.Start}); err != nil {
 		return p, err
 	}
-	if p.Events, err = nats.Open(ctx, nats.Options{URL: "embedded:", DataDir: dir}); err != nil {
+	if p.Events, err = nats.Open(ctx, nats.Options{URL: "embedded:", DataDir: dir, Embedded: natsserver.Start}); err != nil {
 		return p, err
 	}
 	cfg := ConfigAt(p.URL())

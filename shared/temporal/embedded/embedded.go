@@ -1,4 +1,6 @@
-package temporal
+// Package embedded is the real Temporal server on an SQLite file, in this
+// process.
+package embedded
 
 import (
 	"context"
@@ -22,6 +24,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	ours "github.com/quantumlayer-dev/quantumlayer/shared/temporal"
 )
 
 const (
@@ -78,27 +82,31 @@ const (
 	pollsPerSecond = 1000
 )
 
-// embedded is a Temporal server in this process.
-type embedded struct {
+// running is a Temporal server in this process.
+type running struct {
 	server   temporal.Server
 	state    *serverState
 	database *database
 	address  string // host:port of the frontend
 }
 
-func startEmbedded(ctx context.Context, path string, logger *slog.Logger) (*embedded, error) {
+// Start starts a server that keeps its state in the file path, which is created
+// when missing, and waits until it is ready. It listens on loopback. A file that
+// another process uses gives a *filelock.HeldError. It is the Embedded of the
+// options of temporal.Open.
+func Start(ctx context.Context, path string, logger *slog.Logger) (ours.Embedded, error) {
 	database, err := openDatabase(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	running, err := startOn(ctx, database, logger)
+	server, err := startOn(ctx, database, logger)
 	if err != nil {
 		return nil, errors.Join(err, database.close())
 	}
-	return running, nil
+	return server, nil
 }
 
-func startOn(ctx context.Context, database *database, logger *slog.Logger) (*embedded, error) {
+func startOn(ctx context.Context, database *database, logger *slog.Logger) (*running, error) {
 	if err := createNamespaceIn(database); err != nil {
 		return nil, err
 	}
@@ -107,7 +115,7 @@ func startOn(ctx context.Context, database *database, logger *slog.Logger) (*emb
 		if err != nil {
 			return nil, err
 		}
-		e := &embedded{state: new(serverState), database: database, address: address(ports[0])}
+		e := &running{state: new(serverState), database: database, address: address(ports[0])}
 		e.server, err = startServer(serverConfig(database, ports), serverLog{logger: logger, state: e.state})
 		if err == nil {
 			if err = waitReady(ctx, e.address); err != nil {
@@ -121,14 +129,17 @@ func startOn(ctx context.Context, database *database, logger *slog.Logger) (*emb
 	}
 }
 
-// stop leaves behind what the server does not let go of: some idle connections,
+// Address is host:port of the frontend.
+func (e *running) Address() string { return e.address }
+
+// Stop leaves behind what the server does not let go of: some idle connections,
 // with a goroutine each, and one to the database.
-func (e *embedded) stop() error {
+func (e *running) Stop() error {
 	err := e.stopServer()
 	return errors.Join(err, e.database.close())
 }
 
-func (e *embedded) stopServer() error {
+func (e *running) stopServer() error {
 	e.state.stopping.Store(true)
 	return e.server.Stop()
 }
@@ -160,11 +171,11 @@ func waitReady(ctx context.Context, address string) (err error) {
 // createNamespaceIn writes the namespace into the database, for a server that
 // starts with it need not learn of it.
 func createNamespaceIn(database *database) error {
-	namespace, err := schema.NewNamespaceConfig(clusterName, Namespace, false, searchAttributes)
+	namespace, err := schema.NewNamespaceConfig(clusterName, ours.Namespace, false, ours.SearchAttributes)
 	if err != nil {
 		return fmt.Errorf("describe namespace: %w", err)
 	}
-	namespace.Detail.Config.Retention = durationpb.New(Retention)
+	namespace.Detail.Config.Retention = durationpb.New(ours.Retention)
 	if err := schema.CreateNamespaces(database.config(), namespace); err != nil {
 		return fmt.Errorf("create namespace: %w", err)
 	}

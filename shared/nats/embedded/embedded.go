@@ -1,4 +1,5 @@
-package nats
+// Package embedded is the real NATS server with JetStream, in this process.
+package embedded
 
 import (
 	"crypto/rand"
@@ -15,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/filelock"
+	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
 )
 
 const (
@@ -25,18 +27,22 @@ const (
 	// maxMemory bounds the server's streams in memory, of which we have none.
 	maxMemory = 16 << 20
 	// maxStore is a ceiling, not a reservation; the stream's own limit is half.
-	maxStore = 2 * maxBytes
+	maxStore = 2 * nats.MaxBytes
 )
 
-// embedded is a NATS server in this process. It listens on loopback for who has
+// running is a NATS server in this process. It listens on loopback for who has
 // its token.
-type embedded struct {
+type running struct {
 	server *server.Server
 	lock   *filelock.Lock
 	url    string // with the token
 }
 
-func startEmbedded(dir string, logger *slog.Logger) (*embedded, error) {
+// Start starts a server that keeps its files in dir, which is created when
+// missing. It listens on loopback for who has its token. A folder that another
+// process uses gives a *filelock.HeldError. It is the Embedded of the options of
+// nats.Open.
+func Start(dir string, logger *slog.Logger) (nats.Embedded, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -45,12 +51,12 @@ func startEmbedded(dir string, logger *slog.Logger) (*embedded, error) {
 		return nil, err
 	}
 	token := rand.Text()
-	running, err := runServer(dir, token, logger)
+	server, err := runServer(dir, token, logger)
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
-	address := url.URL{Scheme: "nats", User: url.User(token), Host: running.Addr().String()}
-	return &embedded{server: running, lock: lock, url: address.String()}, nil
+	address := url.URL{Scheme: "nats", User: url.User(token), Host: server.Addr().String()}
+	return &running{server: server, lock: lock, url: address.String()}, nil
 }
 
 func runServer(dir, token string, logger *slog.Logger) (*server.Server, error) {
@@ -86,12 +92,16 @@ func runServer(dir, token string, logger *slog.Logger) (*server.Server, error) {
 	return ns, nil
 }
 
-// InProcessConn makes embedded a connection provider of the NATS client.
-func (e *embedded) InProcessConn() (net.Conn, error) {
+// InProcessConn makes running a connection provider of the NATS client.
+func (e *running) InProcessConn() (net.Conn, error) {
 	return e.server.InProcessConn()
 }
 
-func (e *embedded) stop() error {
+// URL holds the token.
+func (e *running) URL() string { return e.url }
+
+// Stop stops the server, which then has everything on disk.
+func (e *running) Stop() error {
 	e.server.Shutdown()
 	e.server.WaitForShutdown()
 	return e.lock.Release()
