@@ -26,7 +26,12 @@ const (
 	TypeCapsule Type = "capsule"
 	// TypePayload is the data of an event that was too large to travel in it.
 	TypePayload Type = "payload"
+	// TypeEvent is a CloudEvent in structured JSON, kept for people to find.
+	TypeEvent Type = "event"
 )
+
+// DeadLetterStage is the stage of the events that could not be delivered.
+const DeadLetterStage = "dead-letter"
 
 // MetadataPath is the metadata key whose value names a drop among the others of
 // its stage and type: for a file, its path inside the project, with slashes.

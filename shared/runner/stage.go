@@ -52,15 +52,12 @@ func (s *stageHandler[In, Out]) ServeHTTP(w http.ResponseWriter, r *http.Request
 		fault.Write(w, r, fault.New(fault.Invalid, "stage %s takes CloudEvents by POST", s.stage))
 		return
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, eventLimit)
-	msg := cehttp.NewMessageFromHttpRequest(r)
-	mode := msg.ReadEncoding()
-	in, err := binding.ToEvent(r.Context(), msg)
+	in, mode, err := readEvent(w, r)
 	if err != nil {
-		fault.Write(w, r, unreadable(err))
+		fault.Write(w, r, err)
 		return
 	}
-	out, err := s.answer(r.Context(), *in)
+	out, err := s.answer(r.Context(), in)
 	if err != nil {
 		if fault.Is(err, fault.NotFound) { // 404 would read as "no such function"
 			e := *fault.From(err)
@@ -79,6 +76,36 @@ func (s *stageHandler[In, Out]) ServeHTTP(w http.ResponseWriter, r *http.Request
 	}
 }
 
+// readEvent reads a CloudEvent in binary or structured mode, and says in which it came.
+func readEvent(w http.ResponseWriter, r *http.Request) (ce.Event, binding.Encoding, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, eventLimit)
+	msg := cehttp.NewMessageFromHttpRequest(r)
+	in, err := binding.ToEvent(r.Context(), msg)
+	if err != nil {
+		return ce.Event{}, msg.ReadEncoding(), unreadable(err)
+	}
+	if err := in.Validate(); err != nil {
+		return ce.Event{}, msg.ReadEncoding(), fault.New(fault.Invalid, "the CloudEvent is not valid: %s", strings.TrimSpace(err.Error()))
+	}
+	return *in, msg.ReadEncoding(), nil
+}
+
+// Receiver makes the handler of a function that takes events and answers none: 202 when handle has no error. Events are read as
+// Stage reads them.
+func Receiver(handle func(context.Context, ce.Event) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		in, _, err := readEvent(w, r)
+		if err == nil {
+			err = handle(r.Context(), in)
+		}
+		if err != nil {
+			fault.Write(w, r, err)
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+	})
+}
+
 func unreadable(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) || strings.Contains(err.Error(), "request body too large") {
@@ -88,9 +115,6 @@ func unreadable(err error) error {
 }
 
 func (s *stageHandler[In, Out]) answer(ctx context.Context, in ce.Event) (*ce.Event, error) {
-	if err := in.Validate(); err != nil {
-		return nil, fault.New(fault.Invalid, "the CloudEvent is not valid: %s", strings.TrimSpace(err.Error()))
-	}
 	if want := event.StageType(s.stage, event.Requested); in.Type() != want {
 		return nil, fault.New(fault.UnknownEvent, "stage %s does not take events of type %q", s.stage, in.Type()).WithHint("send %s", want)
 	}

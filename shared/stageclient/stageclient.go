@@ -50,7 +50,12 @@ func CheckTemplate(template string) error {
 	if !strings.Contains(template, placeholder) {
 		return fmt.Errorf("%q must have %s where the stage's name goes", template, placeholder)
 	}
-	return httpclient.CheckURL(strings.ReplaceAll(template, placeholder, "stage"))
+	return httpclient.CheckURL(URL(template, "stage"))
+}
+
+// URL is where a template of stage functions says that a stage is.
+func URL(template string, stage pipeline.Stage) string {
+	return strings.ReplaceAll(template, placeholder, string(stage))
 }
 
 // Call names a call of a stage.
@@ -107,7 +112,7 @@ func (c *Client) request(ctx context.Context, call Call, data []byte) (*ce.Event
 
 // send posts the event and gives the data of the answer.
 func (c *Client) send(ctx context.Context, call Call, request *ce.Event) ([]byte, error) {
-	service := httpclient.New("stage "+string(call.Stage), strings.ReplaceAll(c.template, placeholder, string(call.Stage)))
+	service := httpclient.New("stage "+string(call.Stage), URL(c.template, call.Stage))
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, service.Base, nil)
 	if err != nil {
 		return nil, fmt.Errorf("request to %s: %w", service.Service, err)

@@ -25,7 +25,7 @@ type Publisher interface {
 	Publish(context.Context, nats.Event) error
 }
 
-// Activities are what a run does outside of its workflow. All fields but Samples must be set.
+// Activities are what a run does outside of its workflow. All fields but Samples and Waker must be set.
 type Activities struct {
 	Drops    Drops
 	Stages   *stageclient.Client
@@ -33,11 +33,13 @@ type Activities struct {
 	Capsules Capsules
 	Events   Publisher
 	Samples  Samples // nil: no code is kept for later runs
+	Waker    *Waker  // nil: functions start when they are called
 }
 
 // Begin keeps the run's request as a drop, says that the run has started and gives the drop's ID.
 func (a *Activities) Begin(ctx context.Context, task BeginTask) (string, error) {
 	return attend(ctx, func(ctx context.Context) (string, error) {
+		defer a.Waker.while(ctx, beginning)()
 		raw, err := json.Marshal(task.Request)
 		if err != nil {
 			return "", fmt.Errorf("encoding the request: %w", err)

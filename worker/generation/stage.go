@@ -64,6 +64,7 @@ var errUnchanged = errors.New("nothing has changed that the stage reads")
 
 // makeAnswer calls the stage and keeps what it answers.
 func (a *Activities) makeAnswer(ctx context.Context, task StageTask, in *inputs, parents []string, work stageWork) (drop.Drop, bool, error) {
+	defer a.Waker.while(ctx, task.Stage)()
 	if err := a.publishStep(ctx, task.Step, event.Started, workflow.StageState{}); err != nil {
 		return drop.Drop{}, false, err
 	}

@@ -57,6 +57,7 @@ func (a *Activities) verify(ctx context.Context, step Step) (VerifyResult, error
 }
 
 func (a *Activities) runSandbox(ctx context.Context, step Step, in *inputs, parents []string) (drop.Drop, error) {
+	defer a.Waker.while(ctx, pipeline.VerificationStep)()
 	if err := a.publishStep(ctx, step, event.Started, workflow.StageState{}); err != nil {
 		return drop.Drop{}, err
 	}

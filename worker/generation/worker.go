@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/quantumlayer-dev/quantumlayer/shared/broker"
 	"github.com/quantumlayer-dev/quantumlayer/shared/capsuleclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/dropclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
@@ -34,6 +35,10 @@ type Config struct {
 	Stages string `env:"QL_STAGES_URL" envDefault:"http://{stage}.quantumlayer.svc.cluster.local"`
 	// Steps is how many steps of all runs this worker does at the same time.
 	Steps int `env:"QL_WORKER_STEPS" envDefault:"64"`
+	// Wake says that functions scale to zero: those that come next are woken while a stage runs.
+	Wake bool `env:"QL_WORKER_WAKE" envDefault:"true"`
+	// Sink is the Broker that gets the events of runs too, as SinkBinding injects it; empty: none.
+	Sink string `env:"K_SINK"`
 }
 
 // Check names every variable that is wrong; runner.Config calls it.
@@ -45,6 +50,11 @@ func (c *Config) Check() error {
 	if c.Steps < 1 {
 		errs = append(errs, fmt.Errorf("QL_WORKER_STEPS must be at least 1, is %d", c.Steps))
 	}
+	if c.Sink != "" {
+		if err := httpclient.CheckURL(c.Sink); err != nil {
+			errs = append(errs, fmt.Errorf("K_SINK: %w", err))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -54,7 +64,15 @@ func (c *Config) Activities(events Publisher) (*Activities, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stages: %w", err)
 	}
+	if c.Sink != "" {
+		events = announced{Publisher: events, broker: broker.New(c.Sink)}
+	}
+	var waker *Waker
+	if c.Wake {
+		waker = NewWaker(c)
+	}
 	return &Activities{
+		Waker:    waker,
 		Drops:    dropclient.New(c.Drops),
 		Stages:   stages,
 		Sandbox:  verification.NewClient(c.Sandbox),

@@ -154,6 +154,7 @@ func (p *Platform) locate(environ map[string]string) {
 		environ[s.variable] = p.url + path(s.Name)
 	}
 	environ["QL_STAGES_URL"] = p.url + prefix + "{stage}"
+	environ["QL_WORKER_WAKE"] = "false" // nothing sleeps here
 }
 
 // path is where a function answers.

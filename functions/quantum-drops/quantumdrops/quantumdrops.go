@@ -86,6 +86,7 @@ func Handler(store dropstore.Store) http.Handler {
 	s := &service{store: store}
 	s.registerWrites(api)
 	s.registerReads(api)
+	mux.Handle("POST /v1/dead-letters", runner.Receiver(s.deadLetter))
 	return mux
 }
 

@@ -97,11 +97,14 @@ func Handler(ctx context.Context, parts Parts) http.Handler {
 	h.OpenAPI().Tags = []*huma.Tag{
 		{Name: "runs", Description: "Start runs, follow, cancel and retry them."},
 		{Name: "artefacts", Description: "What a run made: drops, files and the capsule."},
+		{Name: "events", Description: "Events of other systems."},
 	}
 	a := &api{Parts: parts, stopping: ctx.Done(), tenant: drop.DefaultTenant}
 	a.registerRuns(h)
 	a.registerEvents(h)
 	a.registerArtefacts(h)
+	a.registerDeadLetters(h)
+	mux.Handle("POST "+eventsPath, runner.Receiver(a.requested))
 	return mux
 }
 

@@ -1,0 +1,92 @@
+package main
+
+import "github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+
+// module is where ko finds the functions.
+const module = "github.com/quantumlayer-dev/quantumlayer/"
+
+// function is what differs between the Knative Services.
+type function struct {
+	Name        string
+	Path        string // of its main package, in the module
+	About       string // what one has to know to change the numbers
+	Public      bool   // reachable from outside the cluster
+	Concurrency int    // requests that a pod serves at the same time at most
+	Target      int    // requests a pod at which another one is started
+	MaxScale    int    // pods
+	Timeout     int    // seconds that a request may take
+	CPU, Memory string // requested
+	MaxCPU      string
+	MaxMemory   string
+	Secrets     []secret
+	Env         []variable
+	Grace       bool // keep the last pod for a while: its start is dear
+}
+
+// secret makes a key of a Secret a variable.
+type secret struct {
+	Variable, Name, Key string
+	Optional            bool
+}
+
+type variable struct{ Name, Value string }
+
+// Sizes of the table in the platform's description.
+func (f function) sized(cpu, memory, maxCPU, maxMemory string) function {
+	f.CPU, f.Memory, f.MaxCPU, f.MaxMemory = cpu, memory, maxCPU, maxMemory
+	return f
+}
+
+func (f function) small() function  { return f.sized("100m", "128Mi", "500m", "512Mi") }
+func (f function) parser() function { return f.sized("100m", "256Mi", "500m", "1Gi") }
+func (f function) router() function { return f.sized("200m", "512Mi", "1000m", "2Gi") }
+
+// longest is Knative's default for the most that a request may take (max-revision-timeout-seconds). A model that needs longer
+// for one stage needs that raised, and this with it.
+const longest = 600
+
+// database is where drops are; user and password come from the Secret.
+var database = []secret{
+	{Variable: "PGUSER", Name: "postgres-credentials", Key: "username"},
+	{Variable: "PGPASSWORD", Name: "postgres-credentials", Key: "password"},
+}
+
+// model is the key of the model server; without it provider blueprint answers.
+var model = []secret{
+	{Variable: "QL_LLM_URL", Name: "llm-credentials", Key: "url", Optional: true},
+	{Variable: "QL_LLM_MODEL", Name: "llm-credentials", Key: "model", Optional: true},
+	{Variable: "QL_LLM_API_KEY", Name: "llm-credentials", Key: "api-key", Optional: true},
+}
+
+// functions are the platform's, services first.
+func functions() []function {
+	all := []function{
+		function{Name: "workflow-api", About: "Event streams stay open for as long as a run takes, so many fit into a pod.",
+			Public: true, Concurrency: 200, Target: 100, MaxScale: 10, Timeout: longest}.small(),
+		function{Name: "llm-router", About: "A request waits for a model and costs next to nothing meanwhile.",
+			Concurrency: 100, Target: 70, MaxScale: 10, Timeout: longest, Secrets: model}.router(),
+		function{Name: "meta-prompt-engine", About: "Waits for the router.",
+			Concurrency: 50, Target: 35, MaxScale: 10, Timeout: longest}.small(),
+		function{Name: "parser", About: "A syntax tree takes processor time and many times its file's memory.",
+			Concurrency: 8, Target: 4, MaxScale: 10, Timeout: 300}.parser(),
+		function{Name: "agent-orchestrator", About: "A request waits for many calls of the router.",
+			Concurrency: 20, Target: 14, MaxScale: 10, Timeout: longest}.small(),
+		function{Name: "quantum-drops", About: "Short requests; the pool of database connections bounds what is worth having at once.",
+			Concurrency: 50, Target: 35, MaxScale: 10, Timeout: 300, Secrets: database}.small(),
+		function{Name: "quantum-capsule", About: "Compression takes processor time.",
+			Concurrency: 4, Target: 3, MaxScale: 10, Timeout: 300}.small(),
+		function{Name: "sandbox-runner", About: "Builds and tests of one project fill a pod, and no two projects share one.",
+			Concurrency: 1, Target: 1, MaxScale: 10, Timeout: longest, Grace: true,
+			Env: []variable{{"HOME", "/tmp"}, {"QL_SANDBOX_CACHE", "/tmp/cache"}}}.sized("500m", "1Gi", "2000m", "4Gi"),
+	}
+	for i, f := range all {
+		all[i].Path = "functions/" + f.Name
+	}
+	for _, stage := range pipeline.Stages() {
+		all = append(all, function{
+			Name: string(stage), Path: "functions/stages/" + string(stage), About: "Waits for the service that it asks.",
+			Concurrency: 20, Target: 14, MaxScale: 10, Timeout: longest,
+		}.small())
+	}
+	return all
+}

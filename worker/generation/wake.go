@@ -1,0 +1,105 @@
+package generation
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/stageclient"
+)
+
+const (
+	// wakeEvery is less than the shortest time for which Knative keeps an idle function: the next one is still awake however
+	// long the stage before it takes.
+	wakeEvery = 20 * time.Second
+	// wakeTimeout bounds one call; a function that needs longer to start is started nevertheless.
+	wakeTimeout = 30 * time.Second
+)
+
+// beginning is what follows before any stage runs.
+const beginning pipeline.Stage = ""
+
+// next are the functions that are needed when a stage has ended, those that it needs itself apart.
+var next = map[pipeline.Stage][]string{
+	beginning:                     {"quantum-drops", string(pipeline.PromptEnhancement), "meta-prompt-engine", "llm-router"},
+	pipeline.PromptEnhancement:    {string(pipeline.FRDGeneration), "parser"},
+	pipeline.FRDGeneration:        {string(pipeline.RequirementsParsing), string(pipeline.ProjectStructure)},
+	pipeline.RequirementsParsing:  {string(pipeline.ProjectStructure), string(pipeline.CodeGeneration), "agent-orchestrator"},
+	pipeline.ProjectStructure:     {string(pipeline.CodeGeneration), "agent-orchestrator", string(pipeline.TestPlanGeneration), "sandbox-runner"},
+	pipeline.CodeGeneration:       {string(pipeline.SemanticValidation), string(pipeline.DependencyResolution), "parser", "sandbox-runner"},
+	pipeline.TestPlanGeneration:   {string(pipeline.TestGeneration)},
+	pipeline.TestGeneration:       {string(pipeline.DependencyResolution), "sandbox-runner"},
+	pipeline.DependencyResolution: {"sandbox-runner"},
+	pipeline.VerificationStep:     {string(pipeline.SecurityScanning), string(pipeline.PerformanceAnalysis), string(pipeline.Documentation), "agent-orchestrator", "quantum-capsule"},
+	pipeline.Documentation:        {"quantum-capsule"},
+}
+
+// Waker wakes the functions that come next while a step runs, so that a run does not wait for twelve cold starts one after the
+// other. It only speeds up: what cannot be woken is called in its turn all the same. The nil Waker wakes nothing.
+type Waker struct {
+	functions map[string]*httpclient.Client
+	every     time.Duration
+}
+
+// NewWaker makes a waker of the functions of a configuration.
+func NewWaker(cfg *Config) *Waker {
+	w := &Waker{functions: map[string]*httpclient.Client{}, every: wakeEvery}
+	for name, url := range map[string]string{
+		"llm-router": cfg.Router, "meta-prompt-engine": cfg.MetaPrompt, "parser": cfg.Parser, "agent-orchestrator": cfg.Orchestrator,
+		"quantum-drops": cfg.Drops, "quantum-capsule": cfg.Capsule, "sandbox-runner": cfg.Sandbox,
+	} {
+		w.functions[name] = httpclient.New(name, url)
+	}
+	for _, stage := range pipeline.Stages() {
+		w.functions[string(stage)] = httpclient.New(string(stage), stageclient.URL(cfg.Stages, stage))
+	}
+	return w
+}
+
+// while wakes what comes after the step, and what comes after that, at once and again until end is called. It does not wait for
+// a call, nor does it cut one: a start that was asked for goes on.
+func (w *Waker) while(ctx context.Context, step pipeline.Stage) (end func()) {
+	names := ahead(step)
+	if w == nil || len(names) == 0 {
+		return func() {}
+	}
+	ended := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(w.every)
+		defer tick.Stop()
+		for {
+			for _, name := range names {
+				go w.wake(context.WithoutCancel(ctx), name)
+			}
+			select {
+			case <-ended:
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() { close(ended) }
+}
+
+// ahead are the functions of the next two steps: a step that is done in less time than a function takes to start would not
+// have woken its followers soon enough.
+func ahead(step pipeline.Stage) []string {
+	names := slices.Clone(next[step])
+	for _, name := range next[step] {
+		names = append(names, next[pipeline.Stage(name)]...)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (w *Waker) wake(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(ctx, wakeTimeout)
+	defer cancel()
+	if err := w.functions[name].JSON(ctx, http.MethodGet, "/healthz", nil, nil); err != nil && ctx.Err() == nil {
+		slog.InfoContext(ctx, "function not woken", "function_to_wake", name, "cause", err.Error())
+	}
+}
