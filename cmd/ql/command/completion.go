@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/home"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
 const (
@@ -94,7 +94,7 @@ func (a *app) completeRun(cmd *cobra.Command, args []string, prefix string) ([]s
 		}
 		base = holder.URL
 	}
-	c, err := client.New(base)
+	c, err := workflowclient.New(base)
 	if err != nil {
 		return nil, nothing
 	}

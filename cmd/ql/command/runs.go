@@ -33,7 +33,7 @@ func (a *app) list() *cobra.Command {
 			if limit < 1 {
 				return usage(cmd, fmt.Errorf("--limit must be at least 1, is %d", limit))
 			}
-			runs := []workflow.Run{}
+			runs := []workflow.Summary{}
 			err := a.with(cmd.Context(), look, modelFlags{}, func(ctx context.Context, s *session) (err error) {
 				runs, err = s.List(ctx, limit)
 				return err
@@ -43,7 +43,7 @@ func (a *app) list() *cobra.Command {
 			}
 			if a.json {
 				return a.encode(struct {
-					Runs []workflow.Run `json:"runs"`
+					Runs []workflow.Summary `json:"runs"`
 				}{runs})
 			}
 			if len(runs) == 0 {
@@ -58,7 +58,7 @@ func (a *app) list() *cobra.Command {
 	return cmd
 }
 
-func runRow(run workflow.Run) []string {
+func runRow(run workflow.Summary) []string {
 	took := "-"
 	if run.EndedAt != nil {
 		took = live.Duration(run.EndedAt.Sub(run.StartedAt))
@@ -114,7 +114,7 @@ func (a *app) drops() *cobra.Command {
 				}
 			}
 			return a.withRun(cmd.Context(), look, args[0], func(ctx context.Context, s *session) error {
-				drops, err := s.Drops(ctx, args[0], stage, kind)
+				drops, err := s.Drops(ctx, args[0], pipeline.Stage(stage), drop.Type(kind))
 				if err != nil {
 					return err
 				}

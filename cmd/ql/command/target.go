@@ -15,9 +15,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
 // target is where a run's project and capsule go.
@@ -125,7 +125,7 @@ type written struct {
 }
 
 // write downloads the capsule of a run that has one, verifies it, extracts the project and keeps the file when asked to.
-func (t *target) write(ctx context.Context, c *client.Client, run workflow.Run) (w written, err error) {
+func (t *target) write(ctx context.Context, c *workflowclient.Client, run workflow.Run) (w written, err error) {
 	if run.Capsule == nil {
 		return written{}, nil
 	}
@@ -164,7 +164,7 @@ func discard(file *os.File) error {
 	return errors.Join(err, file.Close())
 }
 
-func download(ctx context.Context, c *client.Client, run workflow.Run, file *os.File) error {
+func download(ctx context.Context, c *workflowclient.Client, run workflow.Run, file *os.File) error {
 	sum := sha256.New()
 	if err := c.Capsule(ctx, run.ID, io.MultiWriter(file, sum)); err != nil {
 		return err

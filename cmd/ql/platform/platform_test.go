@@ -14,12 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/platform"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/testservices"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
 // start starts a platform over dir, on a free port, and stops it with the test.
@@ -97,11 +97,11 @@ func TestPlatform(t *testing.T) {
 			t.Errorf("%s: %d %.200s", path, status, body)
 		}
 	}
-	c, err := client.New(p.URL())
+	c, err := workflowclient.New(p.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	started, err := c.Start(t.Context(), pipeline.Request{Prompt: "A library of functions that reverse texts and count their words."}, "key")
+	started, err := c.Start(t.Context(), workflow.Start{Request: pipeline.Request{Prompt: "A library of functions that reverse texts and count their words."}}, "key")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestPlatform(t *testing.T) {
 	stop(t, p)
 
 	idle := start(t, platform.Config{Dir: dir, Idle: true})
-	if c, err = client.New(idle.URL()); err != nil {
+	if c, err = workflowclient.New(idle.URL()); err != nil {
 		t.Fatal(err)
 	}
 	runs, err := c.List(t.Context(), 10)
@@ -189,11 +189,11 @@ func TestStoresElsewhere(t *testing.T) {
 	if status, body := get(t, p.URL()+"/readyz"); status != http.StatusOK {
 		t.Errorf("%d %s", status, body)
 	}
-	c, err := client.New(p.URL())
+	c, err := workflowclient.New(p.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	started, err := c.Start(t.Context(), pipeline.Request{Prompt: "A library."}, "key")
+	started, err := c.Start(t.Context(), workflow.Start{Request: pipeline.Request{Prompt: "A library."}}, "key")
 	if err != nil {
 		t.Fatal(err)
 	}
