@@ -26,7 +26,7 @@ func (a *app) completion() *cobra.Command {
 		Use:   "completion bash|zsh|fish",
 		Short: "Write the script that completes ql in your shell",
 		Long: `Completion writes a script for your shell. Commands, flags, the values of flags and the IDs of runs complete; IDs come
-from the platform, when it runs.`,
+from the platform, when it runs. In bash it needs the package bash-completion: install it with the system's package manager.`,
 		Example: `  source <(ql completion bash)
   ql completion zsh > "${fpath[1]}/_ql"
   ql completion fish > ~/.config/fish/completions/ql.fish`,
