@@ -147,7 +147,7 @@ func tryFile(folder string) error {
 // written is what was put on disk, with absolute paths; empty: nothing.
 type written struct {
 	out, capsule string
-	files        int
+	files        int    // beside the manifest
 	test         string // command that runs the project's tests
 }
 
