@@ -16,12 +16,14 @@ const (
 
 // index is what whoever comes to the root is told.
 type index struct {
-	Name    string `json:"name"`
-	Version string `json:"version" doc:"Of the API"`
-	Links   struct {
-		OpenAPI string `json:"openapi" doc:"What there is, in full"`
-		Runs    string `json:"runs"`
-	} `json:"links" doc:"Paths on this server"`
+	Name    string     `json:"name"`
+	Version string     `json:"version" doc:"Of the API"`
+	Links   indexLinks `json:"links" doc:"Paths on this server"`
+}
+
+type indexLinks struct {
+	OpenAPI string `json:"openapi" doc:"What there is, in full"`
+	Runs    string `json:"runs"`
 }
 
 func registerIndex(h huma.API) {
