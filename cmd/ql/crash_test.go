@@ -12,12 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/live"
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 	"github.com/quantumlayer-dev/quantumlayer/shared/event"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
 const libraryPrompt = "A REST API for a lending library: members, books, loans. A member borrows at most five books; a loan is due after 21 days."
@@ -32,7 +32,7 @@ func goEnv(name string) string {
 }
 
 // up starts "ql up" over a data folder and gives its process and a client of it.
-func up(t *testing.T, dir string) (*exec.Cmd, *client.Client) {
+func up(t *testing.T, dir string) (*exec.Cmd, *workflowclient.Client) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -56,7 +56,7 @@ func up(t *testing.T, dir string) (*exec.Cmd, *client.Client) {
 	if err := json.Unmarshal(line, &said); err != nil {
 		t.Fatalf("ql up says %s: %v", line, err)
 	}
-	c, err := client.New(said.URL)
+	c, err := workflowclient.New(said.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestKilledInAnyStage(t *testing.T) {
 	}
 	dir := t.TempDir()
 	cmd, c := up(t, dir)
-	started, err := c.Start(t.Context(), pipeline.Request{Prompt: libraryPrompt}, "key")
+	started, err := c.Start(t.Context(), workflow.Start{Request: pipeline.Request{Prompt: libraryPrompt}}, "key")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +103,7 @@ func TestKilledInAnyStage(t *testing.T) {
 			t.Errorf("%s was done twice: drop %s, then %s", row.Stage, id, row.DropID)
 		}
 	}
-	drops, err := c.Drops(t.Context(), started.ID, "", string(drop.TypeResult))
+	drops, err := c.Drops(t.Context(), started.ID, "", drop.TypeResult)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,46 +125,45 @@ func TestKilledInAnyStage(t *testing.T) {
 	}
 }
 
-// errSeen ends the reading of events.
-var errSeen = errors.New("seen")
-
 // awaitStage reads events until the stage is started, or further on, and gives the last event's sequence.
-func awaitStage(t *testing.T, c *client.Client, id string, after uint64, stage pipeline.Stage, finished map[pipeline.Stage]string) uint64 {
+func awaitStage(t *testing.T, c *workflowclient.Client, id string, after uint64, stage pipeline.Stage, finished map[pipeline.Stage]string) uint64 {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	err := c.Events(ctx, id, after, func(e workflow.Event) error {
+	for e, err := range c.Events(ctx, id, after) {
+		if err != nil {
+			t.Fatalf("waiting for %s: %v", stage, err)
+		}
 		after = e.Sequence
 		of, what, err := event.ParseStageType(e.Type)
 		if err != nil {
-			return nil
+			continue
 		}
 		if what == event.Completed {
 			var state workflow.StageState
 			if err := json.Unmarshal(e.Data, &state); err != nil {
-				return err
+				t.Fatal(err)
 			}
 			if _, ok := finished[of]; !ok {
 				finished[of] = state.DropID
 			}
 		}
 		if of == stage {
-			return errSeen
+			return after
 		}
-		return nil
-	})
-	if !errors.Is(err, errSeen) {
-		t.Fatalf("waiting for %s: %v", stage, err)
 	}
-	return after
+	t.Fatalf("the run ended before %s", stage)
+	return 0
 }
 
-func awaitEnd(t *testing.T, c *client.Client, id string, after uint64) workflow.Run {
+func awaitEnd(t *testing.T, c *workflowclient.Client, id string, after uint64) workflow.Run {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	if err := c.Events(ctx, id, after, func(workflow.Event) error { return nil }); err != nil {
-		t.Fatalf("following the run to its end: %v", err)
+	for _, err := range c.Events(ctx, id, after) {
+		if err != nil {
+			t.Fatalf("following the run to its end: %v", err)
+		}
 	}
 	for ctx.Err() == nil {
 		run, err := c.Get(ctx, id)
@@ -189,7 +188,7 @@ func TestCapsuleIsReproducible(t *testing.T) {
 	for range 2 {
 		dir := t.TempDir()
 		_, c := up(t, dir)
-		started, err := c.Start(t.Context(), pipeline.Request{Prompt: libraryPrompt}, "key")
+		started, err := c.Start(t.Context(), workflow.Start{Request: pipeline.Request{Prompt: libraryPrompt}}, "key")
 		if err != nil {
 			t.Fatal(err)
 		}

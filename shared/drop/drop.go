@@ -33,6 +33,11 @@ const (
 // DeadLetterStage is the stage of the events that could not be delivered.
 const DeadLetterStage = "dead-letter"
 
+// Types gives the types of the platform's own drops; a store takes others too.
+func Types() []Type {
+	return []Type{TypeResult, TypeFile, TypeVerification, TypeCapsule, TypePayload}
+}
+
 // MetadataPath is the metadata key whose value names a drop among the others of
 // its stage and type: for a file, its path inside the project, with slashes.
 const MetadataPath = "path"

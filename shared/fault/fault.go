@@ -149,6 +149,21 @@ func From(err error) *Error {
 	return Wrap(Internal, err, "internal error; the log has the details")
 }
 
+// About says of an error what it is about, e.g. the variable that names the server which does not answer. A fault stays one, with
+// its code and hint. About(nil, …) is nil.
+func About(err error, what string) error {
+	var e *Error
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &e):
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	about := *e
+	about.Detail = what + ": " + e.Detail
+	return &about
+}
+
 // Is says whether err carries a fault of this code.
 func Is(err error, code Code) bool {
 	var e *Error

@@ -125,3 +125,20 @@ func TestHumaAnswersInOurForm(t *testing.T) {
 		}
 	}
 }
+
+func TestAbout(t *testing.T) {
+	t.Parallel()
+	if fault.About(nil, "x") != nil {
+		t.Error("of no error it makes one")
+	}
+	own := fault.New(fault.Unavailable, "nobody answers").WithHint("start it")
+	err := fault.About(fmt.Errorf("opening: %w", own), "QL_X")
+	var f *fault.Error
+	if !errors.As(err, &f) || f.Code != fault.Unavailable || f.Detail != "QL_X: nobody answers" || f.Hint != "start it" || own.Detail != "nobody answers" {
+		t.Errorf("got %v of %v", err, own)
+	}
+	plain := errors.New("broken")
+	if err := fault.About(plain, "QL_X"); !errors.Is(err, plain) || err.Error() != "QL_X: broken" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	natsio "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats"
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/nats/natstest"
@@ -129,16 +130,19 @@ func TestCannotOpen(t *testing.T) {
 	taken := runServer(t, server.Options{JetStream: true, StoreDir: t.TempDir()})
 	createStream(t, taken.ClientURL(), jetstream.StreamConfig{Name: nats.StreamName, Subjects: []string{"elsewhere.>"}})
 
-	for name, test := range map[string]struct{ url, want string }{
-		"nobody there":        {"nats://" + nobody, "connect to NATS"},
-		"no JetStream":        {plain.ClientURL(), "needs JetStream"},
-		"wrong password":      {strings.Replace(locked.ClientURL(), "//", "//someone:secret-2@", 1), "Authorization"},
-		"bad port":            {"nats://someone:secret-2@host:port", "connect to NATS"},
-		"another's stream":    {taken.ClientURL(), "elsewhere.>"},
-		"unknown scheme":      {"kafka://someone:secret-2@host", `"kafka"`},
-		"no scheme":           {"someone:secret-2@host", "embedded:, nats:// or tls://"},
-		"empty":               {"", "embedded:, nats:// or tls://"},
-		"URL with bad escape": {"nats://someone:secret-2@%zz", "connect to NATS"},
+	for name, test := range map[string]struct {
+		url, want   string
+		unreachable bool
+	}{
+		"nobody there":        {"nats://" + nobody, "the NATS server does not answer", true},
+		"no JetStream":        {plain.ClientURL(), "needs JetStream", false},
+		"wrong password":      {strings.Replace(locked.ClientURL(), "//", "//someone:secret-2@", 1), "Authorization", false},
+		"bad port":            {"nats://someone:secret-2@host:port", "connect to NATS", false},
+		"another's stream":    {taken.ClientURL(), "elsewhere.>", false},
+		"unknown scheme":      {"kafka://someone:secret-2@host", `"kafka"`, false},
+		"no scheme":           {"someone:secret-2@host", "embedded:, nats:// or tls://", false},
+		"empty":               {"", "embedded:, nats:// or tls://", false},
+		"URL with bad escape": {"nats://someone:secret-2@%zz", "connect to NATS", false},
 	} {
 		log, err := nats.Open(t.Context(), nats.Options{URL: test.url, Embedded: embedded.Start})
 		if err == nil {
@@ -146,6 +150,9 @@ func TestCannotOpen(t *testing.T) {
 		}
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got error %v, want one with %q and without the password", name, err, test.want)
+		}
+		if got := fault.Is(err, fault.Unavailable); got != test.unreachable {
+			t.Errorf("%s: unavailable is %t", name, got)
 		}
 	}
 }

@@ -16,6 +16,8 @@ import (
 
 	natsio "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 )
 
 // MaxBytes is what the stream may hold; then the oldest events go.
@@ -65,7 +67,7 @@ type Log struct {
 
 // Open starts or connects to the server and makes sure that the stream is
 // there. A stream that exists keeps its limits, so an operator may set others,
-// or more replicas. An embedded server's folder used by another process gives a
+// or more replicas. A server that does not answer is fault.Unavailable. An embedded server's folder used by another process gives a
 // *filelock.HeldError.
 func Open(ctx context.Context, options Options) (*Log, error) {
 	log := &Log{logger: options.Logger}
@@ -131,6 +133,9 @@ func (l *Log) dial(more ...natsio.Option) error {
 	connection, err := natsio.Connect(l.url, options...)
 	if malformed := new(url.Error); errors.As(err, &malformed) {
 		return errors.New("connect to NATS: malformed URL, not shown because it may hold a password")
+	}
+	if refused := errors.Is(err, natsio.ErrAuthorization) || errors.Is(err, natsio.ErrAuthExpired); err != nil && !refused {
+		return fault.New(fault.Unavailable, "the NATS server does not answer: %w", err).WithHint("check host and port in its URL, and that it runs")
 	}
 	if err != nil {
 		return fmt.Errorf("connect to NATS: %w", err)

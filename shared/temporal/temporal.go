@@ -16,6 +16,8 @@ import (
 
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 )
 
 // Where the platform's workflows run.
@@ -61,7 +63,8 @@ type Server struct {
 
 // Open starts or connects to the server and waits until it is ready for
 // workflows in the namespace, at most until ctx ends. A database that another
-// process uses gives a *filelock.HeldError.
+// process uses gives a *filelock.HeldError; a server that does not answer is
+// fault.Unavailable.
 func Open(ctx context.Context, options Options) (*Server, error) {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
@@ -113,11 +116,18 @@ func openExternal(ctx context.Context, options Options) (*Server, error) {
 		return nil, errors.New("temporal: the URL must be temporal://HOST:PORT or temporal://HOST:PORT/NAMESPACE")
 	}
 	server := &Server{address: address.Host, namespace: namespace}
-	if err := server.connect(ctx, options.Logger); err != nil {
+	err = server.connect(ctx, options.Logger)
+	if errors.Is(err, errNoAnswer) {
+		return nil, fault.New(fault.Unavailable, "the Temporal server at %s does not answer: %w", address.Host, err).
+			WithHint("check host and port in its URL, and that it runs")
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open Temporal server at %s: %w", address.Host, err), server.Close(ctx))
 	}
 	return server, nil
 }
+
+var errNoAnswer = errors.New("no connection")
 
 func (s *Server) connect(ctx context.Context, logger *slog.Logger) error {
 	var err error
@@ -127,7 +137,7 @@ func (s *Server) connect(ctx context.Context, logger *slog.Logger) error {
 		Logger:    sdklog.NewStructuredLogger(slog.New(atLeastWarn{logger.Handler()})),
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %w", errNoAnswer, err)
 	}
 	return ensureNamespace(ctx, s.client, s.namespace)
 }

@@ -24,6 +24,9 @@ const (
 	AttributePrompt      = "QLPrompt"      // Excerpt of the prompt
 )
 
+// MemoAttempt is the field of the memo of a run's Temporal workflow that has Input.Attempt, for lists.
+const MemoAttempt = "attempt"
+
 // Bounds and defaults of Input.
 const (
 	DefaultRepairRounds     = 3

@@ -1,6 +1,8 @@
 package workflow_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +62,20 @@ func TestStatusEnded(t *testing.T) {
 	} {
 		if status.Ended() != want {
 			t.Errorf("%s.Ended() = %t", status, !want)
+		}
+	}
+}
+
+// An event has a run without request and stages: what is left out is not there, rather than empty.
+func TestRunOfAnEvent(t *testing.T) {
+	t.Parallel()
+	raw, err := json.Marshal(workflow.Run{ID: "run-1", Attempt: 1, Status: workflow.Failed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, field := range []string{`"request"`, `"stages"`} {
+		if bytes.Contains(raw, []byte(field)) {
+			t.Errorf("%s is in %s", field, raw)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package workflow is the contract of workflow-api: what a run looks like from outside, its events, and the client.
+// Package workflow is the contract of workflow-api: what a run looks like from outside, its events, and how it is started.
 package workflow
 
 import (
@@ -32,10 +32,10 @@ type Run struct {
 	ID           string           `json:"id"`
 	Attempt      int              `json:"attempt" doc:"1; each retry adds one"`
 	Status       Status           `json:"status"`
-	Request      pipeline.Request `json:"request"`
+	Request      pipeline.Request `json:"request,omitzero" doc:"Left out in events"`
 	StartedAt    time.Time        `json:"started_at"`
 	EndedAt      *time.Time       `json:"ended_at,omitempty"`
-	Stages       []StageState     `json:"stages" doc:"The twelve stages in reading order, then verification and packaging"`
+	Stages       []StageState     `json:"stages,omitempty" doc:"The twelve stages in reading order, then verification and packaging. Left out in events"`
 	Usage        pipeline.Usage   `json:"usage"`
 	Verification *Verification    `json:"verification,omitempty"`
 	Capsule      *Capsule         `json:"capsule,omitempty"`
@@ -84,7 +84,7 @@ type Capsule struct {
 }
 
 // Event is one event of a run, as …/events sends it. Sequence is the SSE id: Last-Event-ID resumes behind it.
-// Data is a StageState for a stage's started, completed and failed, a Progress for its progress, a Run without stages for
+// Data is a StageState for a stage's started, completed and failed, a Progress for its progress, a Run without request and stages for
 // workflow.started, completed, failed and cancelled, a Capsule for capsule.created.
 type Event struct {
 	Sequence   uint64          `json:"sequence"`
@@ -121,8 +121,26 @@ type Retry struct {
 	RepairRounds *int    `json:"repair_rounds,omitempty" minimum:"0" maximum:"10" doc:"Another number of repair rounds"`
 }
 
+// Summary is a run as a list shows it: what can be known of many runs without asking each.
+type Summary struct {
+	ID        string         `json:"id"`
+	Attempt   int            `json:"attempt,omitempty" doc:"1; each retry adds one"`
+	Status    Status         `json:"status"`
+	Stage     pipeline.Stage `json:"stage,omitempty" doc:"The stage that started last"`
+	Request   SummaryRequest `json:"request"`
+	StartedAt time.Time      `json:"started_at"`
+	EndedAt   *time.Time     `json:"ended_at,omitempty"`
+}
+
+// SummaryRequest is the part of a request that a list shows.
+type SummaryRequest struct {
+	Prompt   string `json:"prompt" doc:"The beginning of the prompt in one line, at most 120 characters"`
+	Language string `json:"language"`
+	Type     string `json:"type" doc:"As requested: auto stays so"`
+}
+
 // Page is one page of runs: those that go on, then those that ended, the latest first.
 type Page struct {
-	Runs   []Run  `json:"runs" doc:"Stages are left out, and of the request's prompt all but its beginning"`
-	Cursor string `json:"cursor,omitempty" doc:"For the next page; empty: this is the last"`
+	Runs   []Summary `json:"runs"`
+	Cursor string    `json:"cursor,omitempty" doc:"For the next page; empty: this is the last"`
 }

@@ -1,96 +1,175 @@
-// Package workflowclient calls workflow-api: it starts runs, follows their events over broken connections and fetches what they
-// made.
+// Package workflowclient talks to workflow-api as a program outside of the platform does: runs, their events, files, drops and
+// capsules. Its errors are faults, in words for the person who gave the address.
 package workflowclient
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
-// Client calls one workflow-api. Make it with New. It is safe for concurrent use; its errors are faults.
-type Client struct{ http *httpclient.Client }
+const (
+	runs = "/v1/workflows"
+	// dialTimeout bounds the wait for a server that does not answer at all; an answer may take longer.
+	dialTimeout   = 10 * time.Second
+	headerTimeout = time.Minute
+	pageSize      = 100
+)
 
-// New makes a client of the workflow-api at an absolute base URL.
-func New(base string) *Client { return &Client{httpclient.New("workflow-api", base)} }
+// Client calls one workflow-api. It is safe for concurrent use.
+type Client struct {
+	base string
+	http *http.Client
+}
 
-const runsPath = "/v1/workflows"
-
-func path(id string) string { return runsPath + "/" + url.PathEscape(id) }
-
-// Create starts a run. With a key it does so once, however often it is called with the same request; an empty key always
-// starts another. The same key with another request is fault.Conflict.
-func (c *Client) Create(ctx context.Context, start workflow.Start, key string) (workflow.Run, error) {
-	var run workflow.Run
-	raw, err := json.Marshal(start)
-	if err != nil {
-		return run, fmt.Errorf("encoding the request: %w", err)
+// New makes a client for the workflow-api at base, an absolute http or https URL. Proxies of the environment are used,
+// as the server may be anywhere.
+func New(base string) (*Client, error) {
+	if err := httpclient.CheckURL(base); err != nil {
+		return nil, fault.New(fault.Invalid, "the server's address is wrong: %w", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.http.Base+runsPath, bytes.NewReader(raw))
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	transport.ResponseHeaderTimeout = headerTimeout
+	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Transport: transport}}, nil
+}
+
+// Base is the URL that the client calls.
+func (c *Client) Base() string { return c.base }
+
+// Ready says whether the server takes requests.
+func (c *Client) Ready(ctx context.Context) error {
+	resp, err := c.do(ctx, http.MethodGet, "/readyz", nil, nil)
 	if err != nil {
-		return run, fmt.Errorf("request to %s: %w", c.http.Service, err)
+		return err
 	}
-	req.Header.Set("Content-Type", "application/json")
+	return resp.Body.Close()
+}
+
+// Start starts a run. The same key starts one run however often it is sent, and with another request it is fault.Conflict;
+// an empty key always starts another run.
+func (c *Client) Start(ctx context.Context, start workflow.Start, key string) (workflow.Run, error) {
+	body, err := json.Marshal(start)
+	if err != nil {
+		return workflow.Run{}, fmt.Errorf("encoding the request: %w", err)
+	}
+	header := jsonBody()
 	if key != "" {
-		req.Header.Set("Idempotency-Key", key)
+		header.Set("Idempotency-Key", key)
 	}
-	body, err := c.body(req)
-	if err != nil {
-		return run, err
+	return c.run(ctx, http.MethodPost, runs, header, body)
+}
+
+func jsonBody() http.Header { return http.Header{"Content-Type": {"application/json"}} }
+
+// Get gives a run as it stands.
+func (c *Client) Get(ctx context.Context, id string) (workflow.Run, error) {
+	return c.run(ctx, http.MethodGet, path(id), nil, nil)
+}
+
+func (c *Client) run(ctx context.Context, method, target string, header http.Header, body []byte) (workflow.Run, error) {
+	var run workflow.Run
+	if err := c.json(ctx, method, target, header, body, &run); err != nil {
+		return workflow.Run{}, err
 	}
-	if err := json.Unmarshal(body, &run); err != nil {
-		return run, fmt.Errorf("decoding the run that was started: %w", err)
+	if run.ID == "" {
+		return workflow.Run{}, c.stranger("an answer that is no run")
 	}
 	return run, nil
 }
 
-// Get gives a run as it stands.
-func (c *Client) Get(ctx context.Context, id string) (workflow.Run, error) {
-	var run workflow.Run
-	return run, c.http.JSON(ctx, http.MethodGet, path(id), nil, &run)
+// Page gives a page of runs. An empty status selects all, an empty cursor the first page, limit 0 the server's default.
+func (c *Client) Page(ctx context.Context, status workflow.Status, cursor string, limit int) (workflow.Page, error) {
+	query := url.Values{}
+	if status != "" {
+		query.Set("status", string(status))
+	}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	if limit != 0 {
+		query.Set("limit", strconv.Itoa(limit))
+	}
+	var page workflow.Page
+	return page, c.json(ctx, http.MethodGet, runs+"?"+query.Encode(), nil, nil, &page)
 }
 
-// List gives a page of runs. An empty status selects all, an empty cursor the first page, limit 0 the server's default.
-func (c *Client) List(ctx context.Context, status workflow.Status, cursor string, limit int) (workflow.Page, error) {
-	var page workflow.Page
-	return page, c.http.JSON(ctx, http.MethodGet, runsPath+query("status", string(status), "cursor", cursor, "limit", number(limit)), nil, &page)
+// List gives at most limit runs, newest first.
+func (c *Client) List(ctx context.Context, limit int) ([]workflow.Summary, error) {
+	all := []workflow.Summary{}
+	for cursor := ""; len(all) < limit; {
+		page, err := c.Page(ctx, "", cursor, min(limit-len(all), pageSize))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Runs...)
+		if cursor = page.Cursor; cursor == "" {
+			break
+		}
+	}
+	return all[:min(len(all), limit)], nil
 }
 
 // Cancel asks a run to end. It returns before the run has.
 func (c *Client) Cancel(ctx context.Context, id string) error {
-	return c.http.JSON(ctx, http.MethodDelete, path(id), nil, nil)
+	return c.json(ctx, http.MethodDelete, path(id), nil, nil, nil)
 }
 
-// Retry lets an ended run go on.
+// Retry lets a run that ended without success go on: its finished stages stay as they are. It gives the new attempt.
 func (c *Client) Retry(ctx context.Context, id string, change workflow.Retry) (workflow.Run, error) {
-	var run workflow.Run
-	return run, c.http.JSON(ctx, http.MethodPost, path(id)+"/retry", change, &run)
+	body, err := json.Marshal(change)
+	if err != nil {
+		return workflow.Run{}, fmt.Errorf("encoding the request: %w", err)
+	}
+	return c.run(ctx, http.MethodPost, path(id)+"/retry", jsonBody(), body)
 }
 
-// Drops gives a page of a run's drops without their artefacts, oldest first. Empty stage and kind select all.
-func (c *Client) Drops(ctx context.Context, id, stage string, kind drop.Type, cursor string) (drop.Page, error) {
-	var page struct {
-		Drops  []drop.Drop `json:"drops"`
-		Cursor string      `json:"cursor"`
+// Drops gives the drops of a run without their artifacts, oldest first; stage and kind may be empty.
+func (c *Client) Drops(ctx context.Context, id string, stage pipeline.Stage, kind drop.Type) ([]drop.Drop, error) {
+	all := []drop.Drop{}
+	query := url.Values{}
+	if stage != "" {
+		query.Set("stage", string(stage))
 	}
-	err := c.http.JSON(ctx, http.MethodGet, path(id)+"/drops"+query("stage", stage, "type", string(kind), "cursor", cursor), nil, &page)
-	return drop.Page{Drops: page.Drops, Next: page.Cursor}, err
+	if kind != "" {
+		query.Set("type", string(kind))
+	}
+	for {
+		var page struct {
+			Drops  []drop.Drop `json:"drops"`
+			Cursor string      `json:"cursor"`
+		}
+		if err := c.json(ctx, http.MethodGet, path(id)+"/drops?"+query.Encode(), nil, nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Drops...)
+		if page.Cursor == "" || len(page.Drops) == 0 {
+			return all, nil
+		}
+		query.Set("cursor", page.Cursor)
+	}
 }
 
 // Files gives the files of a run's project as far as there are any, by path.
 func (c *Client) Files(ctx context.Context, id string) ([]workflow.FileRef, error) {
 	var list workflow.FileIndex
-	err := c.http.JSON(ctx, http.MethodGet, path(id)+"/files", nil, &list)
+	err := c.json(ctx, http.MethodGet, path(id)+"/files", nil, nil, &list)
 	return list.Files, err
 }
 
@@ -100,20 +179,24 @@ func (c *Client) File(ctx context.Context, id, file string) ([]byte, error) {
 	for i, s := range segments {
 		segments[i] = url.PathEscape(s)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.http.Base+path(id)+"/files/"+strings.Join(segments, "/"), nil)
+	resp, err := c.do(ctx, http.MethodGet, path(id)+"/files/"+strings.Join(segments, "/"), nil, nil)
 	if err != nil {
-		return nil, fmt.Errorf("request to %s: %w", c.http.Service, err)
+		return nil, err
 	}
-	return c.body(req)
+	defer resp.Body.Close()
+	content, err := io.ReadAll(io.LimitReader(resp.Body, httpclient.ResponseLimit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("downloading %s: %w", file, err)
+	case len(content) > httpclient.ResponseLimit:
+		return nil, c.stranger(fmt.Sprintf("a file of more than %d MiB", httpclient.ResponseLimit>>20))
+	}
+	return content, nil
 }
 
 // Capsule copies a run's capsule to w.
 func (c *Client) Capsule(ctx context.Context, id string, w io.Writer) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.http.Base+path(id)+"/capsule", nil)
-	if err != nil {
-		return fmt.Errorf("request to %s: %w", c.http.Service, err)
-	}
-	resp, err := c.http.Do(req)
+	resp, err := c.do(ctx, http.MethodGet, path(id)+"/capsule", nil, nil)
 	if err != nil {
 		return err
 	}
@@ -124,32 +207,59 @@ func (c *Client) Capsule(ctx context.Context, id string, w io.Writer) error {
 	return nil
 }
 
-func (c *Client) body(req *http.Request) ([]byte, error) {
+// do sends a request. An answer that is not 2xx becomes the fault it carries; else the caller closes the body.
+func (c *Client) do(ctx context.Context, method, target string, header http.Header, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+target, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("request to %s: %w", c.base, err)
+	}
+	for key, values := range header {
+		req.Header[key] = values
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return nil, err
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("calling %s: %w", c.base, ctx.Err())
+		}
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // the URL stands in our own message
+		}
+		return nil, fault.New(fault.Unavailable, "no platform can be reached at %s: %w", c.base, err).
+			WithHint("check the address, or start a platform: ql up")
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp, nil
 	}
 	defer resp.Body.Close()
-	return c.http.Body(resp)
+	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != fault.ProblemType {
+		return nil, c.stranger(resp.Status)
+	}
+	return nil, fault.FromResponse(resp, c.base)
 }
 
-// query makes the query part of a URL out of names and values; empty values are left out.
-func query(pairs ...string) string {
-	values := url.Values{}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i+1] != "" {
-			values.Set(pairs[i], pairs[i+1])
+// json sends a request and decodes the answer into out; nil: it is not read.
+func (c *Client) json(ctx context.Context, method, target string, header http.Header, body []byte, out any) error {
+	resp, err := c.do(ctx, method, target, header, body)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if out == nil {
+		return nil
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, httpclient.ResponseLimit)).Decode(out); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("reading from %s: %w", c.base, ctx.Err())
 		}
+		return c.stranger("an answer that is not the JSON expected (" + err.Error() + ")")
 	}
-	if len(values) == 0 {
-		return ""
-	}
-	return "?" + values.Encode()
+	return nil
 }
 
-func number(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
+// stranger is the fault of a server that does not answer as workflow-api does.
+func (c *Client) stranger(what string) error {
+	return fault.New(fault.Unavailable, "%s gave %s", c.base, what).WithHint("is it the address of a QuantumLayer platform?")
 }
+
+func path(id string) string { return runs + "/" + url.PathEscape(id) }

@@ -2,146 +2,204 @@ package workflowclient_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/quantumlayer-dev/quantumlayer/shared/event"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
-// The client is tried against the real workflow-api in functions/workflow-api; here are the servers that misbehave.
-
-func serve(t *testing.T, handler http.HandlerFunc) *workflowclient.Client {
+// serve gives a client of a server on loopback that answers as handle says.
+func serve(t *testing.T, handle http.HandlerFunc) *workflowclient.Client {
 	t.Helper()
-	s := httptest.NewServer(handler)
-	t.Cleanup(s.Close)
-	return workflowclient.New(s.URL)
-}
-
-// line is an event as the server sends it.
-func line(sequence uint64, eventType string) string {
-	raw, err := json.Marshal(workflow.Event{Sequence: sequence, Type: eventType, WorkflowID: "run-1"})
-	if err != nil {
-		panic(err)
-	}
-	return fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", sequence, eventType, raw)
-}
-
-func stream(w http.ResponseWriter) { w.Header().Set("Content-Type", "text/event-stream") }
-
-func sequences(t *testing.T, c *workflowclient.Client, after uint64) ([]uint64, error) {
-	t.Helper()
-	var seen []uint64
-	for e, err := range c.Events(t.Context(), "run-1", after) {
-		if err != nil {
-			return seen, err
-		}
-		seen = append(seen, e.Sequence)
-	}
-	return seen, nil
-}
-
-func TestEventsOverBadConnections(t *testing.T) {
-	t.Parallel()
-	var asked []string
-	answers := []http.HandlerFunc{
-		func(w http.ResponseWriter, r *http.Request) { // half an event
-			stream(w)
-			fmt.Fprint(w, ": hello\n\n", line(3, "x"), strings.TrimSuffix(line(4, "x"), "\n\n"))
-		},
-		func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusBadGateway) },
-		func(w http.ResponseWriter, r *http.Request) {
-			fault.Write(w, r, fault.New(fault.Unavailable, "Temporal is away"))
-		},
-		func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) },
-		func(w http.ResponseWriter, r *http.Request) {
-			stream(w)
-			fmt.Fprint(w, line(4, "x"), line(9, event.WorkflowFailed))
-		},
-	}
-	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, "/events") { // the client asks how the run stands
-			fault.Write(w, r, fault.New(fault.Unavailable, "no worker"))
-			return
-		}
-		asked = append(asked, r.Header.Get("Last-Event-ID"))
-		answers[len(asked)-1](w, r)
-	})
-	got, err := sequences(t, c, 2)
+	server := httptest.NewServer(handle)
+	t.Cleanup(server.Close)
+	c, err := workflowclient.New(server.URL + "/")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]uint64{3, 4, 9}, got); diff != "" {
-		t.Errorf("events:\n%s", diff)
-	}
-	if diff := cmp.Diff([]string{"2", "3", "3", "3", "3"}, asked); diff != "" {
-		t.Errorf("resumed behind:\n%s", diff)
+	return c
+}
+
+func answer(status int, media, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", media)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
 	}
 }
 
-func TestEventsThatEndForGood(t *testing.T) {
+func TestNewRefusesWhatIsNoURL(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		answer http.HandlerFunc
-		code   fault.Code
-	}{
-		"no such run": {func(w http.ResponseWriter, r *http.Request) { fault.Write(w, r, fault.New(fault.NotFound, "no run")) }, fault.NotFound},
-		"a web page":  {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") }, fault.Invalid},
-		"no JSON":     {func(w http.ResponseWriter, _ *http.Request) { stream(w); fmt.Fprint(w, "data: {\n\n") }, fault.Invalid},
+	for _, base := range []string{"", "localhost:8080", "ftp://x", "http://", "http://a b"} {
+		if _, err := workflowclient.New(base); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q: %v, want invalid", base, err)
+		}
+	}
+}
+
+func TestStart(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		want := `{"prompt":"p","language":"go"}`
+		if r.Method != http.MethodPost || r.URL.Path != "/v1/workflows" || r.Header.Get("Idempotency-Key") != "k" || string(body) != want {
+			t.Errorf("got %s %s, key %q, %s", r.Method, r.URL.Path, r.Header.Get("Idempotency-Key"), body)
+		}
+		answer(http.StatusAccepted, "application/json", `{"id":"r1","status":"running"}`)(w, r)
+	})
+	run, err := c.Start(t.Context(), workflow.Start{Request: pipeline.Request{Prompt: "p", Language: "go"}}, "k")
+	if err != nil || run.ID != "r1" || run.Status != workflow.Running {
+		t.Fatalf("got %+v, %v", run, err)
+	}
+}
+
+// What is not our server is said to be not our server, whatever it answers.
+func TestStrangers(t *testing.T) {
+	t.Parallel()
+	for name, handle := range map[string]http.HandlerFunc{
+		"a page":              answer(200, "text/html", "<html>"),
+		"another page":        answer(404, "text/html", "<html>"),
+		"other JSON":          answer(200, "application/json", `{"hello":"world"}`),
+		"JSON of other types": answer(200, "application/json", `{"id":7}`),
+		"half an answer":      answer(200, "application/json", `{"id":"r1","sta`),
+		"nothing":             answer(200, "application/json", ""),
+		"a proxy's error":     answer(502, "text/plain", "bad gateway"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got, err := sequences(t, serve(t, test.answer), 0); !fault.Is(err, test.code) || len(got) != 0 {
-				t.Errorf("got %v and %v, want a fault %s", got, err, test.code)
+			c := serve(t, handle)
+			if _, err := c.Get(t.Context(), "r1"); !fault.Is(err, fault.Unavailable) {
+				t.Errorf("Get: %v, want unavailable", err)
 			}
 		})
 	}
 }
 
-func TestEventsStopWithTheReader(t *testing.T) {
+func TestFaultsCross(t *testing.T) {
 	t.Parallel()
-	gone := make(chan struct{}, 2)
 	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		stream(w)
-		fmt.Fprint(w, line(1, "x"))
-		w.(http.Flusher).Flush()
-		<-r.Context().Done()
-		gone <- struct{}{}
+		fault.Write(w, r, fault.New(fault.Conflict, "the run has ended").WithHint("start another"))
 	})
-	for range c.Events(t.Context(), "run-1", 0) {
-		break
+	var f *fault.Error
+	if err := c.Cancel(t.Context(), "r1"); !errors.As(err, &f) || f.Code != fault.Conflict || f.Hint != "start another" {
+		t.Fatalf("got %v", err)
 	}
-	<-gone
+}
+
+func TestNobodyThere(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.NotFoundHandler())
+	c, err := workflowclient.New(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Close()
+	if err := c.Ready(t.Context()); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("got %v, want unavailable", err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var last error
-	for _, err := range c.Events(ctx, "run-1", 0) {
-		cancel()
-		last = err
+	cancel()
+	if err := c.Ready(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want the context's error", err)
 	}
-	if !errors.Is(last, context.Canceled) {
-		t.Errorf("ended with %v", last)
+}
+
+func TestListPages(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch q := r.URL.Query(); q.Get("cursor") {
+		case "":
+			answer(200, "application/json", `{"runs":[{"id":"a"},{"id":"b"}],"cursor":"n"}`)(w, r)
+		case "n":
+			answer(200, "application/json", `{"runs":[{"id":"c"},{"id":"d"}]}`)(w, r)
+		default:
+			t.Errorf("cursor %q", q.Get("cursor"))
+		}
+	})
+	for limit, want := range map[int][]string{1: {"a"}, 3: {"a", "b", "c"}, 9: {"a", "b", "c", "d"}} {
+		runs, err := c.List(t.Context(), limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, run := range runs {
+			ids = append(ids, run.ID)
+		}
+		if diff := cmp.Diff(want, ids); diff != "" {
+			t.Errorf("limit %d: %s", limit, diff)
+		}
 	}
-	<-gone
+}
+
+func TestDrops(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if q := r.URL.Query(); q.Get("stage") != "code-generation" || q.Get("type") != "file" {
+			t.Errorf("query %v", q)
+		}
+		if r.URL.Query().Get("cursor") == "" {
+			answer(200, "application/json", `{"drops":[{"id":"drop_1","workflow_id":"r1","stage":"code-generation","type":"file"}],"cursor":"n"}`)(w, r)
+			return
+		}
+		answer(200, "application/json", `{"drops":[{"id":"drop_2","workflow_id":"r1","stage":"code-generation","type":"file"}]}`)(w, r)
+	})
+	drops, err := c.Drops(t.Context(), "r1", "code-generation", "file")
+	if err != nil || len(drops) != 2 || drops[1].ID != "drop_2" {
+		t.Fatalf("got %+v, %v", drops, err)
+	}
+}
+
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	for model, want := range map[string]string{"": `{}`, "m": `{"model":"m"}`} {
+		c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			body, _ := io.ReadAll(r.Body)
+			if r.Method != http.MethodPost || r.URL.Path != "/v1/workflows/r1/retry" || string(body) != want {
+				t.Errorf("got %s %s %s", r.Method, r.URL.Path, body)
+			}
+			answer(http.StatusAccepted, "application/json", `{"id":"r1","attempt":2,"status":"running"}`)(w, r)
+		})
+		var change workflow.Retry
+		if model != "" {
+			change.Model = &model
+		}
+		if run, err := c.Retry(t.Context(), "r1", change); err != nil || run.Attempt != 2 {
+			t.Errorf("got %+v, %v", run, err)
+		}
+	}
+}
+
+func TestCapsuleBreaksOff(t *testing.T) {
+	t.Parallel()
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "half")
+	})
+	if err := c.Capsule(t.Context(), "r1", io.Discard); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Fatalf("got %v, want unexpected EOF", err)
+	}
 }
 
 func TestFilePathsAreEscaped(t *testing.T) {
 	t.Parallel()
-	var seen string
-	c := serve(t, func(_ http.ResponseWriter, r *http.Request) { seen = r.URL.EscapedPath() })
-	if _, err := c.File(t.Context(), "run-1", "a b/c?d.go"); err != nil {
-		t.Fatal(err)
+	seen := ""
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		seen = r.URL.EscapedPath()
+		answer(200, "text/plain", "text")(w, r)
+	})
+	content, err := c.File(t.Context(), "r1", "a b/c?d.go")
+	if err != nil || string(content) != "text" {
+		t.Fatalf("got %q, %v", content, err)
 	}
-	if want := "/v1/workflows/run-1/files/a%20b/c%3Fd.go"; seen != want {
+	if want := "/v1/workflows/r1/files/a%20b/c%3Fd.go"; seen != want {
 		t.Errorf("asked for %s, want %s", seen, want)
 	}
 }

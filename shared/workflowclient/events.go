@@ -1,15 +1,15 @@
 package workflowclient
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"mime"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
@@ -17,114 +17,141 @@ import (
 )
 
 const (
-	reconnectFirst = 200 * time.Millisecond
-	reconnectMost  = 10 * time.Second
+	// A stream that breaks off is opened again this often in a row without an event, with pauses that double up to the last.
+	reconnects     = 8
+	reconnectFirst = 250 * time.Millisecond
+	reconnectLast  = 10 * time.Second
 	// silence is when a connection counts as dead; the server sends something every few seconds.
 	silence = time.Minute
-	// lineLimit bounds a line of the stream, in bytes: an event has at most 1 MiB.
-	lineLimit = 4 << 20
 )
 
 // Events yields a run's events whose sequence is greater than after, those so far and then each as it comes, until the run has
-// ended. A connection that breaks, and a server that is away for a while, are waited for: no event is missed or comes twice.
-// It ends with an error when ctx ends and when the server refuses, say because there is no such run.
+// ended. A connection that breaks is made again behind the last event: none is missed or comes twice. It ends with an error when
+// ctx ends, when the server refuses, say because there is no such run, and when it stays away for more than half a minute
+// (fault.Unavailable).
 func (c *Client) Events(ctx context.Context, id string, after uint64) iter.Seq2[workflow.Event, error] {
 	return func(yield func(workflow.Event, error) bool) {
-		wait := reconnectFirst
+		pause, tries := reconnectFirst, 0
 		for {
 			s := &stream{client: c, id: id, after: after, yield: yield}
 			err := s.read(ctx)
+			ended := err == nil && s.ended
+			if err == nil && !s.left && !ended {
+				ended, err = c.hasEnded(ctx, id)
+			}
 			switch {
-			case s.left:
+			case s.left || ended:
 				return
 			case ctx.Err() != nil:
 				yield(workflow.Event{}, fmt.Errorf("following run %s: %w", id, ctx.Err()))
 				return
-			case err != nil && !fault.From(err).Retryable():
+			case err != nil && (s.senseless || !fault.From(err).Retryable()):
 				yield(workflow.Event{}, err)
-				return
-			case err == nil && (s.ended || c.hasEnded(ctx, id)):
 				return
 			}
 			if s.after > after {
-				after, wait = s.after, reconnectFirst
+				after, pause, tries = s.after, reconnectFirst, 0
+			}
+			if tries++; tries > reconnects {
+				if err == nil {
+					err = fault.New(fault.Unavailable, "%s ends the stream of events again and again", c.base)
+				}
+				yield(workflow.Event{}, err)
+				return
 			}
 			select {
 			case <-ctx.Done():
-			case <-time.After(wait):
-				wait = min(2*wait, reconnectMost)
+			case <-time.After(pause):
+				pause = min(2*pause, reconnectLast)
 			}
 		}
 	}
 }
 
 // hasEnded tells a stream that ended with its run, whose last event may be gone from the log, from one that ended with its server.
-func (c *Client) hasEnded(ctx context.Context, id string) bool {
+func (c *Client) hasEnded(ctx context.Context, id string) (bool, error) {
 	run, err := c.Get(ctx, id)
-	return err == nil && run.Status.Ended() // an error shows again when the stream is opened
+	return err == nil && run.Status.Ended(), err
 }
 
 // stream is one connection.
 type stream struct {
 	client *Client
 	id     string
-	after  uint64
+	after  uint64 // sequence of the last event
 	yield  func(workflow.Event, error) bool
 	left   bool // the reader wants no more
-	ended  bool // the last event seen ends a run
+	ended  bool // the last event tells the end of the run, or of an attempt of it
+
+	senseless bool // what came is no stream of events of ours; it would be the same again
 }
 
-// read yields events until the connection ends; nil: the server has ended it.
+// read yields events until the connection ends; nil: the server has ended it, or the reader wants no more.
 func (s *stream) read(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.client.http.Base+path(s.id)+"/events", nil)
-	if err != nil {
-		return fmt.Errorf("request to %s: %w", s.client.http.Service, err)
-	}
-	req.Header.Set("Accept", "text/event-stream")
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	header := http.Header{"Accept": {"text/event-stream"}}
 	if s.after > 0 {
-		req.Header.Set("Last-Event-ID", strconv.FormatUint(s.after, 10))
+		header.Set("Last-Event-ID", strconv.FormatUint(s.after, 10))
 	}
-	resp, err := s.client.http.Do(req)
+	resp, err := s.client.do(ctx, http.MethodGet, path(s.id)+"/events", header, nil)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != "text/event-stream" {
-		return fault.New(fault.Invalid, "%s answered %q in place of events", s.client.http.Service, resp.Header.Get("Content-Type"))
+		s.senseless = true
+		return s.client.stranger("events as " + strconv.Quote(resp.Header.Get("Content-Type")))
 	}
-	dead := time.AfterFunc(silence, cancel)
+	dead := time.AfterFunc(silence, func() { cancel(fmt.Errorf("nothing came for %s", silence)) })
 	defer dead.Stop()
-	lines := bufio.NewScanner(resp.Body)
-	lines.Buffer(nil, lineLimit)
-	data := ""
-	for lines.Scan() {
-		dead.Reset(silence)
-		switch line := lines.Text(); {
-		case line != "":
-			if d, ok := strings.CutPrefix(line, "data:"); ok { // our server sends the data in one line, with its id inside
-				data = strings.TrimPrefix(d, " ")
-			}
-		case data != "":
-			if err := s.take(data); err != nil || s.left {
-				return err
-			}
-			data = ""
+	messages := newReader(alive{resp.Body, dead})
+	for !s.left {
+		m, err := messages.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil && ctx.Err() != nil:
+			return s.broken(context.Cause(ctx))
+		case err != nil:
+			s.senseless = errors.Is(err, errMessageTooLong)
+			return s.broken(err)
 		}
-	}
-	if err := lines.Err(); err != nil {
-		return fault.New(fault.Unavailable, "%s broke off the events: %w", s.client.http.Service, err)
+		if err := s.take(m); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (s *stream) take(data string) error {
+func (s *stream) broken(err error) error {
+	return fault.New(fault.Unavailable, "%s broke off its events: %w", s.client.base, err)
+}
+
+func (s *stream) take(m message) error {
 	var e workflow.Event
-	if err := json.Unmarshal([]byte(data), &e); err != nil {
-		return fault.New(fault.Invalid, "%s sent an event that is not the JSON expected: %w", s.client.http.Service, err)
+	if err := json.Unmarshal([]byte(m.data), &e); err != nil {
+		s.senseless = true
+		return s.client.stranger("an event that is not the JSON expected (" + err.Error() + ")")
 	}
-	s.after, s.ended = e.Sequence, e.EndsRun()
+	if seq, err := strconv.ParseUint(m.id, 10, 64); err == nil {
+		e.Sequence = seq
+	}
+	s.after, s.ended = max(s.after, e.Sequence), e.EndsRun()
 	s.left = !s.yield(e, nil)
 	return nil
+}
+
+// alive puts the end of a connection off with every read that brings something.
+type alive struct {
+	io.Reader
+	dead *time.Timer
+}
+
+func (a alive) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	if n > 0 {
+		a.dead.Reset(silence)
+	}
+	return n, err
 }

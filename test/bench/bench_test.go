@@ -21,12 +21,12 @@ import (
 	"go.temporal.io/sdk/worker"
 	sdkworkflow "go.temporal.io/sdk/workflow"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/platform"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/temporal"
 	temporalserver "github.com/quantumlayer-dev/quantumlayer/shared/temporal/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
 const example = "A REST API for a lending library: members, books, loans. A member borrows at most five books; a loan is due after 21 days."
@@ -73,13 +73,15 @@ func start(b *testing.B) *platform.Platform {
 }
 
 // finish starts a run and waits for its end.
-func finish(ctx context.Context, c *client.Client) (workflow.Run, error) {
-	run, err := c.Start(ctx, pipeline.Request{Prompt: example, Language: "go"}, "")
+func finish(ctx context.Context, c *workflowclient.Client) (workflow.Run, error) {
+	run, err := c.Start(ctx, workflow.Start{Request: pipeline.Request{Prompt: example, Language: "go"}}, "")
 	if err != nil {
 		return run, err
 	}
-	if err := c.Events(ctx, run.ID, 0, func(workflow.Event) error { return nil }); err != nil {
-		return run, err
+	for _, err := range c.Events(ctx, run.ID, 0) {
+		if err != nil {
+			return run, err
+		}
 	}
 	if run, err = c.Get(ctx, run.ID); err == nil && run.Status != workflow.Completed {
 		err = fmt.Errorf("run %s ended %s: %v", run.ID, run.Status, run.Findings)
@@ -87,9 +89,9 @@ func finish(ctx context.Context, c *client.Client) (workflow.Run, error) {
 	return run, err
 }
 
-func connect(b *testing.B, p *platform.Platform) *client.Client {
+func connect(b *testing.B, p *platform.Platform) *workflowclient.Client {
 	b.Helper()
-	c, err := client.New(p.URL())
+	c, err := workflowclient.New(p.URL())
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -19,11 +19,11 @@ import (
 
 	"golang.org/x/tools/txtar"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/platform"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/prompt"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
 // model answers with what was recorded. Answers are told apart by task, path and how often that was asked, so that a prompt can be
@@ -121,18 +121,20 @@ func replay(t *testing.T, file string) {
 			t.Error(err)
 		}
 	})
-	c, err := client.New(p.URL())
+	c, err := workflowclient.New(p.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
-	run, err := c.Start(ctx, request, "")
+	run, err := c.Start(ctx, workflow.Start{Request: request}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Events(ctx, run.ID, 0, func(workflow.Event) error { return nil }); err != nil {
-		t.Fatal(err)
+	for _, err := range c.Events(ctx, run.ID, 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	if run, err = c.Get(ctx, run.ID); err != nil {
 		t.Fatal(err)

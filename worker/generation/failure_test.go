@@ -95,8 +95,7 @@ func TestFaultThatStaysEndsTheRun(t *testing.T) {
 			t.Errorf("%s ended as %s, want %s", stage, got, want)
 		}
 	}
-	want := "Not done: code-generation, semantic-validation, dependency-resolution, test-plan-generation, test-generation, " +
-		"security-scanning, performance-analysis, documentation, verification, packaging."
+	const want = "10 of the 14 steps were not done."
 	if !slices.Contains(run.Findings, want) {
 		t.Errorf("findings %q, want %q", run.Findings, want)
 	}

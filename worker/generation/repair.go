@@ -193,13 +193,13 @@ func (g *generation) collect() {
 	g.run.NotChecked = append(g.run.NotChecked, g.verified.NotChecked...)
 }
 
-// missing says what an unfinished run did not come to.
+// missing says how much an unfinished run did not come to; its stages say what.
 func (g *generation) missing() string {
-	var open []string
+	open := 0
 	for _, s := range g.run.Stages {
 		if s.Status != contract.Completed {
-			open = append(open, string(s.Stage))
+			open++
 		}
 	}
-	return "Not done: " + strings.Join(open, ", ") + "."
+	return fmt.Sprintf("%d of the %d steps were not done.", open, len(g.run.Stages))
 }

@@ -68,7 +68,7 @@ func (a *app) tellReport(name string, r capsule.Report) error {
 	if !r.OK {
 		verdict = "is NOT as its manifest says"
 	}
-	fmt.Fprintf(&s, "%s %s\n  sha256     %s\n  files      %d (%s)\n", live.Clean(name), verdict, r.SHA256, r.Files, live.Size(r.Bytes))
+	fmt.Fprintf(&s, "%s %s\n  sha256     %s\n  files      %d (%s), and the manifest\n", live.Clean(name), verdict, r.SHA256, r.Files, live.Size(r.Bytes))
 	if r.Signature != "" {
 		fmt.Fprintf(&s, "  signature  %s\n", live.Clean(r.Signature))
 	}
@@ -170,7 +170,7 @@ func (a *app) capsuleExtract() *cobra.Command {
 					Manifest capsule.Manifest `json:"manifest"`
 				}{args[1], m})
 			}
-			return a.print("%s: %s in %s\n", live.Clean(m.Project.Name), live.Count(len(m.Files)+1, "file"), args[1])
+			return a.print("%s: %s and the manifest in %s\n", live.Clean(m.Project.Name), live.Count(len(m.Files), "file"), args[1])
 		},
 	}
 	cmd.Flags().BoolVar(&force, "force", false, "write into a folder that is not empty: files of the project are written over, others stay")
@@ -230,7 +230,7 @@ func (t *target) extract(file *os.File) (written, error) {
 	if err != nil {
 		return written{}, err
 	}
-	return written{out: out, files: len(m.Files) + 1, test: m.Project.Commands.Test}, nil // and the manifest
+	return written{out: out, files: len(m.Files), test: m.Project.Commands.Test}, nil
 }
 
 // freeFolder gives an absolute path here for a project of this name, which comes from a model.

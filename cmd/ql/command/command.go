@@ -93,7 +93,7 @@ Exit codes:
   0    verified: the build and every test passed (generate, resume); for other commands: done
   1    the run failed or did not verify
   2    bad input: arguments, files, configuration
-  3    the platform cannot be reached or started
+  3    the platform cannot be reached or started, or a server that keeps its data does not answer
   130  interrupted (a run on a server goes on; one in this process is kept for "ql resume")
 
 Environment:

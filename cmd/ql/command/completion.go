@@ -9,9 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/home"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
 const (
@@ -26,7 +26,7 @@ func (a *app) completion() *cobra.Command {
 		Use:   "completion bash|zsh|fish",
 		Short: "Write the script that completes ql in your shell",
 		Long: `Completion writes a script for your shell. Commands, flags, the values of flags and the IDs of runs complete; IDs come
-from the platform, when it runs.`,
+from the platform, when it runs. In bash it needs the package bash-completion: install it with the system's package manager.`,
 		Example: `  source <(ql completion bash)
   ql completion zsh > "${fpath[1]}/_ql"
   ql completion fish > ~/.config/fish/completions/ql.fish`,
@@ -94,7 +94,7 @@ func (a *app) completeRun(cmd *cobra.Command, args []string, prefix string) ([]s
 		}
 		base = holder.URL
 	}
-	c, err := client.New(base)
+	c, err := workflowclient.New(base)
 	if err != nil {
 		return nil, nothing
 	}

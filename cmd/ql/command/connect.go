@@ -10,11 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/home"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/filelock"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
 const (
@@ -26,7 +26,7 @@ const (
 
 // session is a platform that this command talks to: a server, or one in this process.
 type session struct {
-	*client.Client
+	*workflowclient.Client
 	dir      string // data folder; empty for a server that was named
 	model    string // that a platform of this process asks by default; empty: not known here
 	flags    string // that say so, for a command line
@@ -66,7 +66,7 @@ var errUnused = errors.New("the data folder has never been used")
 // process. Only run starts one over a folder that holds nothing yet; the others give errUnused.
 func (a *app) connect(ctx context.Context, what need, model modelFlags) (*session, error) {
 	if server := a.serverURL(); server != "" {
-		c, err := client.New(server)
+		c, err := workflowclient.New(server)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +117,7 @@ func (a *app) running(ctx context.Context, dir string, what need) (*session, err
 	if !found {
 		return nil, nil
 	}
-	c, err := client.New(holder.URL)
+	c, err := workflowclient.New(holder.URL)
 	if err != nil {
 		return nil, err
 	}
@@ -192,7 +192,7 @@ func (a *app) startSession(ctx context.Context, h *home.Home, what need, model m
 		return fail(startFailed(err, s.log.Name()))
 	}
 	s.platform = platform
-	if s.Client, err = client.New(s.platform.URL()); err != nil {
+	if s.Client, err = workflowclient.New(s.platform.URL()); err != nil {
 		return fail(err)
 	}
 	if what == look {

@@ -2,8 +2,8 @@ package command
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/live"
@@ -13,62 +13,57 @@ import (
 )
 
 const (
-	// settle bounds how long a run may take to end after its last event, and how often that is asked.
+	// settle bounds how long a run may take to end after its last event, and settleEvery is how often that is asked.
 	settle      = 20 * time.Second
 	settleEvery = 50 * time.Millisecond
-	// A server that breaks off is tried again this often, with pauses that double up to the last.
-	reconnects     = 8
-	reconnectFirst = 250 * time.Millisecond
-	reconnectLast  = 10 * time.Second
+	// A run that cannot be read for the moment, say while its worker starts, is asked for this often with pauses that double.
+	reloads     = 6
+	reloadFirst = 250 * time.Millisecond
 )
 
 // follower shows a run until it ends.
 type follower struct {
 	session *session
 	id      string
+	attempt int  // that is shown; the log has the earlier ones too
+	begun   bool // its events have begun to come
 	view    live.View
 	board   live.Board
-	after   uint64 // sequence of the last event seen
-	events  int    // seen in all
 }
 
-// follow shows the run in the view and gives it as it ended. A connection that breaks is made again, behind the last event.
+// follow shows the run in the view and gives it as it ended. Of a run that has ended nothing more happens: it is shown as it is.
 func follow(ctx context.Context, s *session, run workflow.Run, view live.View) (workflow.Run, error) {
-	f := &follower{session: s, id: run.ID, view: view}
+	f := &follower{session: s, id: run.ID, attempt: run.Attempt, begun: run.Attempt <= 1, view: view}
 	f.set(run)
+	if run.Status.Ended() {
+		return run, nil
+	}
 	err := f.untilEnd(ctx)
 	return f.board.Run, err
 }
 
 func (f *follower) untilEnd(ctx context.Context) error {
-	pause, tries := reconnectFirst, 0
-	for {
-		seen := f.events
-		err := f.session.Events(ctx, f.id, f.after, func(e workflow.Event) error { return f.take(ctx, e) })
+	for e, err := range f.session.Events(ctx, f.id, 0) {
 		if err == nil {
-			err = f.reload(ctx) // the stream ended: the run has, or the server is going down
+			err = f.take(ctx, e)
 		}
 		switch {
 		case f.board.Run.Status.Ended():
 			return nil
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
-		case err != nil && !retryable(err):
+		case retryable(err):
+			return f.lost(err)
+		case err != nil:
 			return err
 		}
-		if f.events > seen {
-			pause, tries = reconnectFirst, 0
-		}
-		if tries++; tries > reconnects {
-			return f.lost(err)
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(pause):
-			pause = min(2*pause, reconnectLast)
-		}
 	}
+	if err := f.reload(ctx); retryable(err) { // the last event may be gone from the log
+		return f.lost(err)
+	} else if err != nil {
+		return err
+	}
+	return nil
 }
 
 func retryable(err error) bool {
@@ -77,19 +72,14 @@ func retryable(err error) bool {
 }
 
 func (f *follower) lost(err error) error {
-	if err == nil {
-		err = errors.New("it ends the stream of events again and again")
-	}
 	return fault.New(fault.Unavailable, "lost the platform at %s while run %s went on: %w", f.session.Base(), f.id, err).
 		WithHint("the run is kept; when the platform is back: ql resume %s", f.id)
 }
 
-// errEnded stops the reading of events.
-var errEnded = errors.New("the run ended")
-
 func (f *follower) take(ctx context.Context, e workflow.Event) error {
-	f.after = max(f.after, e.Sequence)
-	f.events++
+	if f.begun = f.begun || f.begins(e); !f.begun {
+		return nil
+	}
 	f.view.Event(e)
 	if f.board.Apply(e) {
 		f.view.Show(f.board)
@@ -98,28 +88,24 @@ func (f *follower) take(ctx context.Context, e workflow.Event) error {
 	if err := f.reload(ctx); err != nil {
 		return err
 	}
-	if f.board.Run.Status.Ended() {
-		return errEnded
-	}
-	if ends(e.Type) && !f.superseded(e) {
+	if e.EndsRun() && attemptOf(e) >= f.board.Run.Attempt { // else it goes on: somebody has retried it
 		return f.settled(ctx)
 	}
 	return nil
 }
 
-func ends(eventType string) bool {
-	switch eventType {
-	case event.WorkflowCompleted, event.WorkflowFailed, event.WorkflowCancelled:
-		return true
-	}
-	return false
+// begins says whether e is the first event of the attempt, or its last one where the log has no more.
+func (f *follower) begins(e workflow.Event) bool {
+	return (e.Type == event.WorkflowStarted || e.EndsRun()) && attemptOf(e) >= f.attempt
 }
 
-// superseded says that e is of an earlier attempt: a stage has started since.
-func (f *follower) superseded(e workflow.Event) bool {
-	return slices.ContainsFunc(f.board.Run.Stages, func(s workflow.StageState) bool {
-		return s.StartedAt != nil && s.StartedAt.After(e.Time)
-	})
+// attemptOf gives the attempt that an event of a run's start or end is of.
+func attemptOf(e workflow.Event) int {
+	var run workflow.Run
+	if json.Unmarshal(e.Data, &run) != nil {
+		return 0
+	}
+	return run.Attempt
 }
 
 // settled waits until the run has ended after the event that says so: the event is published by the run's last step.
@@ -135,19 +121,27 @@ func (f *follower) settled(ctx context.Context) error {
 			return err
 		}
 	}
-	if f.board.Run.Status.Ended() {
-		return errEnded
-	}
-	return nil // it was of an earlier attempt after all
+	return nil
 }
 
 func (f *follower) reload(ctx context.Context) error {
-	run, err := f.session.Get(ctx, f.id)
-	if err != nil {
-		return err
+	pause := reloadFirst
+	for try := 1; ; try++ {
+		run, err := f.session.Get(ctx, f.id)
+		if err == nil {
+			f.set(run)
+			return nil
+		}
+		if try == reloads || !retryable(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pause):
+			pause *= 2
+		}
 	}
-	f.set(run)
-	return nil
 }
 
 func (f *follower) set(run workflow.Run) {

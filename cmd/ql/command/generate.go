@@ -78,7 +78,7 @@ func startRun(ctx context.Context, s *session, request pipeline.Request) (workfl
 	const tries = 3
 	key := rand.Text()
 	for try := 1; ; try++ {
-		started, err := s.Start(ctx, request, key)
+		started, err := s.Start(ctx, workflow.Start{Request: request}, key)
 		if err == nil || try == tries || !retryable(err) || ctx.Err() != nil {
 			if err != nil && ctx.Err() != nil {
 				err = context.Cause(ctx)

@@ -52,10 +52,11 @@ func (a *app) goOn(ctx context.Context, s *session, id string, t target, better 
 		return err
 	}
 	if again(run, better) {
-		if err := s.Retry(ctx, id, model); err != nil {
-			return err
+		var change workflow.Retry // without a model it asks the one that it asked before
+		if model != "" {
+			change.Model = &model
 		}
-		if run, err = s.Get(ctx, id); err != nil {
+		if run, err = s.Retry(ctx, id, change); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -22,7 +24,7 @@ import (
 const promptWidth = 60
 
 func (a *app) list() *cobra.Command {
-	limit := 20
+	limit := positive(20)
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List the runs, newest first",
@@ -30,12 +32,9 @@ func (a *app) list() *cobra.Command {
   ql list --limit 100 --json`,
 		Args: args(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if limit < 1 {
-				return usage(cmd, fmt.Errorf("--limit must be at least 1, is %d", limit))
-			}
-			runs := []workflow.Run{}
+			runs := []workflow.Summary{}
 			err := a.with(cmd.Context(), look, modelFlags{}, func(ctx context.Context, s *session) (err error) {
-				runs, err = s.List(ctx, limit)
+				runs, err = s.List(ctx, int(limit))
 				return err
 			})
 			if err != nil && !errors.Is(err, errUnused) {
@@ -43,7 +42,7 @@ func (a *app) list() *cobra.Command {
 			}
 			if a.json {
 				return a.encode(struct {
-					Runs []workflow.Run `json:"runs"`
+					Runs []workflow.Summary `json:"runs"`
 				}{runs})
 			}
 			if len(runs) == 0 {
@@ -54,11 +53,26 @@ func (a *app) list() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().IntVar(&limit, "limit", limit, "at most this `many`")
+	cmd.Flags().Var(&limit, "limit", "at most this `many`")
 	return cmd
 }
 
-func runRow(run workflow.Run) []string {
+// positive is the value of a flag that counts.
+type positive int
+
+func (p *positive) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return errors.New("it must be a number from 1 up")
+	}
+	*p = positive(n)
+	return nil
+}
+
+func (p *positive) String() string { return strconv.Itoa(int(*p)) }
+func (p *positive) Type() string   { return "int" }
+
+func runRow(run workflow.Summary) []string {
 	took := "-"
 	if run.EndedAt != nil {
 		took = live.Duration(run.EndedAt.Sub(run.StartedAt))
@@ -113,8 +127,11 @@ func (a *app) drops() *cobra.Command {
 					return usage(cmd, fmt.Errorf("--stage: %w", err))
 				}
 			}
+			if kind != "" && !slices.Contains(dropTypes(), kind) {
+				return usage(cmd, fmt.Errorf("--type: %q is unknown; known: %s", kind, strings.Join(dropTypes(), ", ")))
+			}
 			return a.withRun(cmd.Context(), look, args[0], func(ctx context.Context, s *session) error {
-				drops, err := s.Drops(ctx, args[0], stage, kind)
+				drops, err := s.Drops(ctx, args[0], pipeline.Stage(stage), drop.Type(kind))
 				if err != nil {
 					return err
 				}
@@ -136,9 +153,7 @@ func (a *app) drops() *cobra.Command {
 	cmd.Flags().StringVar(&stage, "stage", "", "only of this `stage`")
 	cmd.Flags().StringVar(&kind, "type", "", "only of this `type`, e.g. file")
 	complete(cmd, "stage", func(string) []string { return stageNames() })
-	complete(cmd, "type", func(string) []string {
-		return []string{string(drop.TypeResult), string(drop.TypeFile), string(drop.TypeVerification), string(drop.TypeCapsule)}
-	})
+	complete(cmd, "type", func(string) []string { return dropTypes() })
 	return cmd
 }
 
@@ -214,6 +229,14 @@ func stageNames() []string {
 	var names []string
 	for _, stage := range append(pipeline.Stages(), pipeline.VerificationStep, pipeline.PackagingStep) {
 		names = append(names, string(stage))
+	}
+	return names
+}
+
+func dropTypes() []string {
+	var names []string
+	for _, kind := range drop.Types() {
+		names = append(names, string(kind))
 	}
 	return names
 }

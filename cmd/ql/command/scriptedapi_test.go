@@ -123,14 +123,14 @@ func (api *scriptedAPI) start(w http.ResponseWriter, r *http.Request) {
 }
 
 func (api *scriptedAPI) list(w http.ResponseWriter, _ *http.Request) {
-	page := workflow.Page{Runs: []workflow.Run{}}
+	page := workflow.Page{Runs: []workflow.Summary{}}
 	api.mu.Lock()
 	ids := slices.Clone(api.order)
 	api.mu.Unlock()
 	for _, id := range slices.Backward(ids) {
 		run := api.run(id)
-		run.Stages = nil
-		page.Runs = append(page.Runs, run)
+		page.Runs = append(page.Runs, workflow.Summary{ID: id, Attempt: run.Attempt, Status: run.Status, StartedAt: run.StartedAt, EndedAt: run.EndedAt,
+			Request: workflow.SummaryRequest{Prompt: run.Request.Prompt, Language: run.Request.Language, Type: run.Request.Type}})
 	}
 	reply(w, 200, page)
 }
@@ -138,7 +138,8 @@ func (api *scriptedAPI) list(w http.ResponseWriter, _ *http.Request) {
 func (api *scriptedAPI) retry(w http.ResponseWriter, r *http.Request, id string) {
 	api.mu.Lock()
 	run := api.runs[id]
-	run.retried, run.cancelled, run.sent = run.retried+1, false, 0
+	run.retried, run.cancelled = run.retried+1, false
+	run.sent = run.retried * len(api.attempt(id, 1, 0))
 	api.mu.Unlock()
 	reply(w, http.StatusAccepted, api.run(id))
 }
@@ -169,16 +170,27 @@ func (api *scriptedAPI) drops(w http.ResponseWriter, r *http.Request, id string)
 	reply(w, 200, map[string]any{"drops": drops})
 }
 
-// script is the run's events: each stage starts and completes, a second after the other, and then the end.
-func (api *scriptedAPI) script(id string) []workflow.Event {
+// script is the run's events, those of its earlier attempts first.
+func (api *scriptedAPI) script(id string, attempts int) []workflow.Event {
+	var events []workflow.Event
+	for n := range attempts {
+		events = append(events, api.attempt(id, n+1, len(events))...)
+	}
+	return events
+}
+
+// attempt is the events of one attempt: it starts, each stage starts and completes, a second after the other, and then the end.
+// They come behind so many others.
+func (api *scriptedAPI) attempt(id string, number, behind int) []workflow.Event {
 	var events []workflow.Event
 	add := func(kind string, data any) {
 		raw, err := json.Marshal(data)
 		if err != nil {
 			panic(err)
 		}
-		events = append(events, workflow.Event{Sequence: uint64(len(events) + 1), Type: kind, WorkflowID: id, Time: scriptBegan, Data: raw})
+		events = append(events, workflow.Event{Sequence: uint64(behind + len(events) + 1), Type: kind, WorkflowID: id, Time: scriptBegan, Data: raw})
 	}
+	add(event.WorkflowStarted, workflow.Run{ID: id, Attempt: number})
 	for i, stage := range append(pipeline.Stages(), pipeline.VerificationStep, pipeline.PackagingStep) {
 		start, end := scriptBegan.Add(time.Duration(i)*time.Second), scriptBegan.Add(time.Duration(i+1)*time.Second)
 		state := workflow.StageState{Stage: stage, Number: stage.Number(), Status: workflow.Running, StartedAt: &start}
@@ -191,10 +203,10 @@ func (api *scriptedAPI) script(id string) []workflow.Event {
 		add(event.StageType(stage, event.Completed), state)
 	}
 	kind := event.WorkflowCompleted
-	if api.scenario.end == workflow.Failed {
+	if api.scenario.end == workflow.Failed && number == 1 {
 		kind = event.WorkflowFailed
 	}
-	add(kind, map[string]string{})
+	add(kind, workflow.Run{ID: id, Attempt: number})
 	return events
 }
 
@@ -202,12 +214,14 @@ func (api *scriptedAPI) script(id string) []workflow.Event {
 func (api *scriptedAPI) events(w http.ResponseWriter, r *http.Request, id string) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	after, _ := strconv.Atoi(r.Header.Get("Last-Event-ID")) // none: from the first
-	script := api.script(id)
+	api.mu.Lock()
+	script := api.script(id, api.runs[id].retried+1)
+	api.mu.Unlock()
 	for i, e := range script[min(after, len(script)):] {
 		if api.scenario.breakAfter > 0 && i == api.scenario.breakAfter {
 			panic(http.ErrAbortHandler)
 		}
-		if api.scenario.stall && e.Sequence > 10 {
+		if api.scenario.stall && e.Sequence > 11 {
 			api.mu.Lock()
 			select {
 			case <-api.watched:
@@ -219,7 +233,7 @@ func (api *scriptedAPI) events(w http.ResponseWriter, r *http.Request, id string
 			return
 		}
 		api.mu.Lock()
-		api.runs[id].sent = int(e.Sequence)
+		api.runs[id].sent = max(api.runs[id].sent, int(e.Sequence))
 		api.mu.Unlock()
 		raw, err := json.Marshal(e)
 		if err != nil {
@@ -235,13 +249,13 @@ func (api *scriptedAPI) run(id string) workflow.Run {
 	api.mu.Lock()
 	state := *api.runs[id]
 	api.mu.Unlock()
-	script := api.script(id)
-	run := workflow.Run{ID: id, Status: workflow.Running, Request: state.request, StartedAt: scriptBegan}
+	script := api.script(id, state.retried+1)
+	run := workflow.Run{ID: id, Attempt: state.retried + 1, Status: workflow.Running, Request: state.request, StartedAt: scriptBegan}
 	for _, stage := range append(pipeline.Stages(), pipeline.VerificationStep, pipeline.PackagingStep) {
 		run.Stages = append(run.Stages, workflow.StageState{Stage: stage, Number: stage.Number(), Status: workflow.Pending})
 	}
 	board := live.Board{Run: run}
-	for _, e := range script[:state.sent] {
+	for _, e := range script[len(script)-len(api.attempt(id, 1, 0)) : state.sent] {
 		board.Apply(e)
 	}
 	run = board.Run

@@ -15,9 +15,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
 // target is where a run's project and capsule go.
@@ -30,7 +30,7 @@ type target struct {
 func (t *target) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVarP(&t.out, "out", "o", "", "`folder` for the project (default: a new one here, named after the project)")
-	flags.StringVar(&t.capsule, "capsule", "", "`file` for the capsule, a tar.gz that \"ql capsule verify\" checks")
+	flags.StringVar(&t.capsule, "capsule", "", "`file` for the capsule, in a folder that exists; a tar.gz that \"ql capsule verify\" checks")
 	flags.BoolVar(&t.force, "force", false, "write into a folder that is not empty: files of the project are written over, others stay")
 	_ = cmd.MarkFlagDirname("out") // fails for an unknown flag only
 }
@@ -70,11 +70,20 @@ func (t *target) check() error {
 		return fault.New(fault.Invalid, "--capsule: %s is a folder", t.capsule).WithHint("name a file, e.g. %s", filepath.Join(t.capsule, "project.tar.gz"))
 	case err == nil && !t.force:
 		return fault.New(fault.Invalid, "--capsule: %s exists", t.capsule).WithHint("name another file, or write over it with --force")
+	case errors.Is(err, syscall.ENOTDIR):
+		return fault.New(fault.Invalid, "--capsule: %s is a file, or lies under one; name a folder for the capsule", filepath.Dir(t.capsule))
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return fault.New(fault.Invalid, "--capsule: %w", err)
 	}
 	t.capsule = path
-	return writable("--capsule", filepath.Dir(path))
+	folder := filepath.Dir(path)
+	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.Invalid, "--capsule: the folder %s does not exist", folder).WithHint("make it, or name a file in another folder")
+	}
+	if err := tryFile(folder); err != nil {
+		return unwritable("--capsule", err)
+	}
+	return nil
 }
 
 func (t *target) checkOut() error {
@@ -93,48 +102,63 @@ func (t *target) checkOut() error {
 			WithHint("name another folder, or use --force: it writes over files of the project and leaves others alone")
 	}
 	t.out = path
-	return writable("--out", path)
+	if err := tryFolder(path); err != nil {
+		return unwritable("--out", err)
+	}
+	return nil
 }
 
-// writable asks the nearest folder of path that exists whether we may write there.
-func writable(flag, path string) error {
-	const writeAndSearch = 0o3
-	for {
-		info, err := os.Stat(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist) && path != filepath.Dir(path):
-			path = filepath.Dir(path)
-			continue
-		case err != nil:
-			return fault.New(fault.Invalid, "%s: %w", flag, err)
-		case !info.IsDir():
-			return fault.New(fault.Invalid, "%s: %s is no folder", flag, path)
+func unwritable(flag string, err error) error {
+	return fault.New(fault.Invalid, "%s: nothing can be written there: %w", flag, err).WithHint("name a place that you can write; nothing was started")
+}
+
+// tryFolder makes a folder and a file in it, as the result of a run will, and removes what it made. Permission bits alone do not
+// tell: file systems are mounted read-only, links lead nowhere, names are too long.
+func tryFolder(path string) (err error) {
+	var missing []string // from path upwards
+	for at := path; at != filepath.Dir(at); at = filepath.Dir(at) {
+		if _, err := os.Lstat(at); !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
-		if err := syscall.Access(path, writeAndSearch); err != nil {
-			return fault.New(fault.Invalid, "%s: %s cannot be written: %w", flag, path, err)
-		}
-		return nil
+		missing = append(missing, at)
 	}
+	defer func() {
+		for _, made := range missing {
+			if e := os.Remove(made); e != nil && !errors.Is(e, fs.ErrNotExist) {
+				err = errors.Join(err, e)
+			}
+		}
+	}()
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	return tryFile(path)
+}
+
+// tryFile makes a file in a folder and removes it.
+func tryFile(folder string) error {
+	file, err := os.CreateTemp(folder, ".ql-*")
+	if err != nil {
+		return err
+	}
+	return discard(file)
 }
 
 // written is what was put on disk, with absolute paths; empty: nothing.
 type written struct {
 	out, capsule string
-	files        int
+	files        int    // beside the manifest
 	test         string // command that runs the project's tests
 }
 
 // write downloads the capsule of a run that has one, verifies it, extracts the project and keeps the file when asked to.
-func (t *target) write(ctx context.Context, c *client.Client, run workflow.Run) (w written, err error) {
+func (t *target) write(ctx context.Context, c *workflowclient.Client, run workflow.Run) (w written, err error) {
 	if run.Capsule == nil {
 		return written{}, nil
 	}
 	dir := os.TempDir()
 	if t.capsule != "" {
 		dir = filepath.Dir(t.capsule) // the same file system, so that the file can be renamed into place
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return written{}, fmt.Errorf("folder of the capsule: %w", err)
-		}
 	}
 	file, err := os.CreateTemp(dir, ".capsule-*")
 	if err != nil {
@@ -164,7 +188,7 @@ func discard(file *os.File) error {
 	return errors.Join(err, file.Close())
 }
 
-func download(ctx context.Context, c *client.Client, run workflow.Run, file *os.File) error {
+func download(ctx context.Context, c *workflowclient.Client, run workflow.Run, file *os.File) error {
 	sum := sha256.New()
 	if err := c.Capsule(ctx, run.ID, io.MultiWriter(file, sum)); err != nil {
 		return err

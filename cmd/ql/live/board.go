@@ -28,7 +28,7 @@ func (b *Board) Set(run workflow.Run) {
 func (b *Board) Apply(e workflow.Event) bool {
 	stage, what, err := event.ParseStageType(e.Type)
 	if err != nil { // of no stage
-		return e.Type == event.DropStored || e.Type == event.CapsuleCreated
+		return e.Type == event.DropStored || e.Type == event.CapsuleCreated || b.knowsStart(e)
 	}
 	if what == event.Progress {
 		var p workflow.Progress
@@ -58,6 +58,12 @@ func (b *Board) Apply(e workflow.Event) bool {
 		b.forgetEnded()
 	}
 	return true
+}
+
+// knowsStart says whether e tells the start of the attempt that is shown, and not of a later one.
+func (b *Board) knowsStart(e workflow.Event) bool {
+	var run workflow.Run
+	return e.Type == event.WorkflowStarted && json.Unmarshal(e.Data, &run) == nil && run.Attempt == b.Run.Attempt
 }
 
 func (b *Board) row(stage pipeline.Stage) *workflow.StageState {

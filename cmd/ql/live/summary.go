@@ -12,7 +12,7 @@ import (
 type Outcome struct {
 	Run     workflow.Run
 	Out     string   // folder with the project; empty: none was written
-	Files   int      // files in it
+	Files   int      // files in it beside the manifest
 	Capsule string   // file with the capsule; empty: none was written
 	Next    []string // commands to type next
 	Notes   []string // what else to know
@@ -32,7 +32,7 @@ func Summary(w io.Writer, o Outcome) error {
 		fmt.Fprintf(&s, "  %-10s %s\n", name, Clean(fmt.Sprintf(format, args...)))
 	}
 	if o.Out != "" {
-		row("Project", "%s (%s)", o.Out, Count(o.Files, "file"))
+		row("Project", "%s (%s and the manifest)", o.Out, Count(o.Files, "file"))
 	}
 	if o.Capsule != "" && run.Capsule != nil {
 		row("Capsule", "%s (%s, sha256 %s)", o.Capsule, Size(run.Capsule.Size), run.Capsule.SHA256)

@@ -172,7 +172,8 @@ func (p *Platform) build(ctx context.Context, environ map[string]string) (http.H
 	for _, f := range functions() {
 		service, err := f.New(ctx, environ)
 		if err != nil {
-			return nil, fault.New(fault.Invalid, "%s: %w", f.Name, err)
+			slog.ErrorContext(ctx, "function not started", "function", f.Name, "cause", err.Error())
+			return nil, mendable(err)
 		}
 		p.built = append(p.built, service)
 		if f.Name == front {
@@ -255,9 +256,18 @@ func (c Config) named(variable string, err error) error {
 	case err == nil:
 		return nil
 	case c.Environ[variable] != "":
-		return fault.New(fault.Invalid, "%s: %w", variable, err).WithHint("check the variable, and that the server which it names runs")
+		return mendable(fault.About(err, variable))
 	}
 	return fmt.Errorf("%s: %w", variable, err)
+}
+
+// mendable is an error of starting a part with what the user has set: bad input, unless the part says that it is something else,
+// such as a server that does not answer.
+func mendable(err error) error {
+	if f := (*fault.Error)(nil); errors.As(err, &f) {
+		return err
+	}
+	return fault.New(fault.Invalid, "%w", err)
 }
 
 func ignoreClosed(err error) error {

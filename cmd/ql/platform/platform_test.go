@@ -14,12 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/platform"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/testservices"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
 // start starts a platform over dir, on a free port, and stops it with the test.
@@ -97,11 +97,11 @@ func TestPlatform(t *testing.T) {
 			t.Errorf("%s: %d %.200s", path, status, body)
 		}
 	}
-	c, err := client.New(p.URL())
+	c, err := workflowclient.New(p.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	started, err := c.Start(t.Context(), pipeline.Request{Prompt: "A library of functions that reverse texts and count their words."}, "key")
+	started, err := c.Start(t.Context(), workflow.Start{Request: pipeline.Request{Prompt: "A library of functions that reverse texts and count their words."}}, "key")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestPlatform(t *testing.T) {
 	stop(t, p)
 
 	idle := start(t, platform.Config{Dir: dir, Idle: true})
-	if c, err = client.New(idle.URL()); err != nil {
+	if c, err = workflowclient.New(idle.URL()); err != nil {
 		t.Fatal(err)
 	}
 	runs, err := c.List(t.Context(), 10)
@@ -139,17 +139,20 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 	closed.Close()
 	for name, tc := range map[string]struct {
 		config platform.Config
+		code   fault.Code
 		want   []string
 	}{
-		"port in use":              {platform.Config{Address: taken.Addr().String()}, []string{"in use", "--addr"}},
-		"no database scheme":       {env("QL_DATABASE_URL", "mysql://h/d"), []string{"QL_DATABASE_URL"}},
-		"no database":              {env("QL_DATABASE_URL", "postgres://u:secret@"+nobody+"/d"), []string{"quantum-drops"}},
-		"no blobs":                 {env("QL_BLOBS_URL", "s3:/x"), []string{"QL_BLOBS_URL"}},
-		"no event log":             {env("QL_EVENTS_URL", "nats://"+nobody), []string{"QL_EVENTS_URL", "check the variable"}},
-		"no scheme for the events": {env("QL_EVENTS_URL", "kafka://h"), []string{"QL_EVENTS_URL", "embedded:"}},
-		"no Temporal scheme":       {env("QL_TEMPORAL_URL", "h:7233"), []string{"QL_TEMPORAL_URL", "temporal://"}},
-		"no cache":                 {env("QL_CACHE_URL", "memcached://h"), []string{"QL_CACHE_URL"}},
-		"no model server":          {env("QL_LLM_URL", "localhost"), []string{"QL_LLM_URL"}},
+		"port in use":              {platform.Config{Address: taken.Addr().String()}, fault.Invalid, []string{"in use", "--addr"}},
+		"no database scheme":       {env("QL_DATABASE_URL", "mysql://h/d"), fault.Invalid, []string{"QL_DATABASE_URL"}},
+		"no database":              {env("QL_DATABASE_URL", "postgres://u:secret@"+nobody+"/d"), fault.Unavailable, []string{"QL_DATABASE_URL: the PostgreSQL server at " + nobody + " does not answer: connect: connection refused (check host"}},
+		"malformed database":       {env("QL_DATABASE_URL", "postgres://u:secret@h:port/d"), fault.Invalid, []string{"QL_DATABASE_URL: the database URL is malformed"}},
+		"no blobs":                 {env("QL_BLOBS_URL", "s3:/x"), fault.Invalid, []string{"QL_BLOBS_URL"}},
+		"no event log":             {env("QL_EVENTS_URL", "nats://"+nobody), fault.Unavailable, []string{"QL_EVENTS_URL: the NATS server does not answer", "check host and port"}},
+		"no scheme for the events": {env("QL_EVENTS_URL", "kafka://h"), fault.Invalid, []string{"QL_EVENTS_URL", "embedded:"}},
+		"no Temporal":              {env("QL_TEMPORAL_URL", "temporal://"+nobody), fault.Unavailable, []string{"QL_TEMPORAL_URL: the Temporal server at " + nobody + " does not answer"}},
+		"no Temporal scheme":       {env("QL_TEMPORAL_URL", "h:7233"), fault.Invalid, []string{"QL_TEMPORAL_URL", "temporal://"}},
+		"no cache":                 {env("QL_CACHE_URL", "memcached://h"), fault.Invalid, []string{"QL_CACHE_URL"}},
+		"no model server":          {env("QL_LLM_URL", "localhost"), fault.Invalid, []string{"QL_LLM_URL"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.config.Dir = t.TempDir()
@@ -159,8 +162,8 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 				t.Fatal("it starts")
 			}
 			var f *fault.Error
-			if !errors.As(err, &f) || f.Code != fault.Invalid {
-				t.Errorf("%v: want a fault that the user can mend", err)
+			if !errors.As(err, &f) || f.Code != tc.code {
+				t.Errorf("%v: want the code %s", err, tc.code)
 			}
 			for _, text := range tc.want {
 				if !strings.Contains(err.Error(), text) {
@@ -189,11 +192,11 @@ func TestStoresElsewhere(t *testing.T) {
 	if status, body := get(t, p.URL()+"/readyz"); status != http.StatusOK {
 		t.Errorf("%d %s", status, body)
 	}
-	c, err := client.New(p.URL())
+	c, err := workflowclient.New(p.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	started, err := c.Start(t.Context(), pipeline.Request{Prompt: "A library."}, "key")
+	started, err := c.Start(t.Context(), workflow.Start{Request: pipeline.Request{Prompt: "A library."}}, "key")
 	if err != nil {
 		t.Fatal(err)
 	}

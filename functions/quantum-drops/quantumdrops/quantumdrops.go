@@ -49,7 +49,7 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	}
 	store, err := dropstore.Open(ctx, cfg.Database, blobs)
 	if err != nil {
-		return nil, fmt.Errorf("QL_DATABASE_URL: %w", err)
+		return nil, fault.About(err, "QL_DATABASE_URL")
 	}
 	return &runner.Service{
 		Handler: Handler(store),

@@ -54,14 +54,19 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 		return service, nil
 	}
 	s.languages["go"] = tc
+	service.Close = func(context.Context) error { return tc.Close() }
 	if cfg.Warm && !s.off {
-		service.Close = warm(ctx, tc)
+		stop := warm(ctx, tc)
+		service.Close = func(context.Context) error {
+			stop()
+			return tc.Close()
+		}
 	}
 	return service, nil
 }
 
 // warm looks for a sandbox and fills the build cache in the background, and gives what ends that.
-func warm(ctx context.Context, tc *golang.Toolchain) func(context.Context) error {
+func warm(ctx context.Context, tc *golang.Toolchain) func() {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() {
@@ -78,10 +83,9 @@ func warm(ctx context.Context, tc *golang.Toolchain) func(context.Context) error
 			slog.WarnContext(ctx, "the first project will have to build the standard library", "cause", err.Error())
 		}
 	})
-	return func(context.Context) error {
+	return func() {
 		cancel()
 		done.Wait()
-		return nil
 	}
 }
 

@@ -24,7 +24,7 @@ func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 type dropsInput struct {
 	RunID
 	Stage  string `query:"stage" maxLength:"100" doc:"Only drops of this stage" example:"frd-generation"`
-	Type   string `query:"type" maxLength:"50" doc:"Only drops of this type: result, file, verification, capsule, payload"`
+	Type   string `query:"type" enum:"result,file,verification,capsule,payload" doc:"Only drops of this type"`
 	Cursor string `query:"cursor" maxLength:"200" doc:"The cursor of the page before"`
 	Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"Drops on a page"`
 }

@@ -41,12 +41,12 @@ func TestWhatARunMade(t *testing.T) {
 	_, err = c.File(t.Context(), id, "part0/other.go")
 	wantFault(t, err, fault.NotFound)
 
-	page, err := c.Drops(t.Context(), id, string(pipeline.CodeGeneration), "", "")
+	drops, err := c.Drops(t.Context(), id, pipeline.CodeGeneration, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	kinds := map[drop.Type]int{}
-	for _, d := range page.Drops {
+	for _, d := range drops {
 		kinds[d.Type]++
 		if d.Stage != string(pipeline.CodeGeneration) || d.Artifact != nil || d.Size == 0 {
 			t.Errorf("listed drop %+v", d)

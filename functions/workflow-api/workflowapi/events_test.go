@@ -96,7 +96,7 @@ func TestEventsSurviveBrokenConnections(t *testing.T) {
 	}))
 	defer cutting.Close()
 	id := create(t, direct, &generationtest.Script{})
-	got := follow(t, workflowclient.New(cutting.URL), id, 0)
+	got := follow(t, clientOf(t, cutting.URL), id, 0)
 	if diff := cmp.Diff(follow(t, direct, id, 0), got); diff != "" {
 		t.Errorf("through broken connections:\n%s", diff)
 	}

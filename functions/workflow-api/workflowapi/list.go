@@ -40,10 +40,10 @@ func (a *api) list(ctx context.Context, in *listInput) (*runsPage, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := workflow.Page{Runs: []workflow.Run{}, Cursor: newCursor(listed.GetNextPageToken())}
+	page := workflow.Page{Runs: []workflow.Summary{}, Cursor: newCursor(listed.GetNextPageToken())}
 	for _, e := range listed.GetExecutions() {
 		if run := e.GetExecution(); latest[run.GetWorkflowId()] == "" || latest[run.GetWorkflowId()] == run.GetRunId() {
-			page.Runs = append(page.Runs, asRun(e))
+			page.Runs = append(page.Runs, summarise(e))
 		}
 	}
 	return &runsPage{Body: page}, nil
@@ -119,11 +119,12 @@ func (a *api) latest(ctx context.Context, executions []*workflowpb.WorkflowExecu
 	}
 }
 
-// asRun reads a run out of what visibility keeps of it.
-func asRun(e *workflowpb.WorkflowExecutionInfo) workflow.Run {
-	run := workflow.Run{
-		ID: e.GetExecution().GetWorkflowId(), Status: statusOf(e), StartedAt: e.GetStartTime().AsTime(),
-		Request: pipeline.Request{
+// summarise reads a run out of what visibility keeps of it.
+func summarise(e *workflowpb.WorkflowExecutionInfo) workflow.Summary {
+	run := workflow.Summary{
+		ID: e.GetExecution().GetWorkflowId(), Attempt: decode[int](e.GetMemo().GetFields()[workflow.MemoAttempt]),
+		Status: statusOf(e), Stage: pipeline.Stage(keyword(e, workflow.AttributeStage)), StartedAt: e.GetStartTime().AsTime(),
+		Request: workflow.SummaryRequest{
 			Prompt:   keyword(e, workflow.AttributePrompt),
 			Language: keyword(e, workflow.AttributeLanguage),
 			Type:     keyword(e, workflow.AttributeProjectType),
@@ -148,10 +149,14 @@ func statusOf(e *workflowpb.WorkflowExecutionInfo) workflow.Status {
 }
 
 func keyword(e *workflowpb.WorkflowExecutionInfo, name string) string {
-	var payload *commonpb.Payload = e.GetSearchAttributes().GetIndexedFields()[name]
-	var value string
+	return decode[string](e.GetSearchAttributes().GetIndexedFields()[name])
+}
+
+// decode gives the zero value for what is not set, or by someone else to something else.
+func decode[T any](payload *commonpb.Payload) T {
+	var value, zero T
 	if payload == nil || converter.GetDefaultDataConverter().FromPayload(payload, &value) != nil {
-		return "" // not set, or by someone else to something else
+		return zero
 	}
 	return value
 }

@@ -13,11 +13,11 @@ import (
 )
 
 // all lists every run in a state, two a page.
-func all(t *testing.T, c *workflowclient.Client, status workflow.Status) []workflow.Run {
+func all(t *testing.T, c *workflowclient.Client, status workflow.Status) []workflow.Summary {
 	t.Helper()
-	var runs []workflow.Run
+	var runs []workflow.Summary
 	for cursor := ""; ; {
-		page, err := c.List(t.Context(), status, cursor, 2)
+		page, err := c.Page(t.Context(), status, cursor, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,8 +31,8 @@ func all(t *testing.T, c *workflowclient.Client, status workflow.Status) []workf
 	}
 }
 
-func find(runs []workflow.Run, id string) []workflow.Run {
-	return slices.DeleteFunc(slices.Clone(runs), func(r workflow.Run) bool { return r.ID != id })
+func find(runs []workflow.Summary, id string) []workflow.Summary {
+	return slices.DeleteFunc(slices.Clone(runs), func(r workflow.Summary) bool { return r.ID != id })
 }
 
 func TestList(t *testing.T) {
@@ -72,8 +72,11 @@ func TestList(t *testing.T) {
 	run := find(all(t, c, workflow.Completed), completed)[0]
 	request := request().Request
 	if run.Request.Prompt != request.Prompt || run.Request.Language != request.Language || run.Request.Type != request.Type ||
-		run.StartedAt.IsZero() || run.EndedAt == nil || run.Stages != nil {
+		run.Attempt != 1 || run.Stage != pipeline.PackagingStep || run.StartedAt.IsZero() || run.EndedAt == nil {
 		t.Errorf("listed as %+v", run)
+	}
+	if run := find(all(t, c, workflow.Completed), retried)[0]; run.Attempt != 2 {
+		t.Errorf("after a retry: %+v", run)
 	}
 	if err := c.Cancel(t.Context(), running); err != nil {
 		t.Fatal(err)
@@ -83,12 +86,12 @@ func TestList(t *testing.T) {
 func TestListRefusesWhatItDoesNotKnow(t *testing.T) {
 	t.Parallel()
 	c, _, _ := serve(t)
-	_, err := c.List(t.Context(), "sleeping", "", 0)
+	_, err := c.Page(t.Context(), "sleeping", "", 0)
 	wantFault(t, err, fault.Unprocessable)
-	_, err = c.List(t.Context(), "", "!", 0)
+	_, err = c.Page(t.Context(), "", "!", 0)
 	wantFault(t, err, fault.Unprocessable)
-	_, err = c.List(t.Context(), "", "", 1000)
+	_, err = c.Page(t.Context(), "", "", 1000)
 	wantFault(t, err, fault.Unprocessable)
-	_, err = c.List(t.Context(), "", "bm9uc2Vuc2U", 0)
+	_, err = c.Page(t.Context(), "", "bm9uc2Vuc2U", 0)
 	wantFault(t, err, fault.Unprocessable)
 }

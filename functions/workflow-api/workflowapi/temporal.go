@@ -42,6 +42,7 @@ func (a *api) execute(ctx context.Context, id string, input workflow.Input, reus
 			keyword(workflow.AttributeProjectType, input.Request.Type),
 			keyword(workflow.AttributePrompt, workflow.Excerpt(input.Request.Prompt)),
 		),
+		Memo: map[string]any{workflow.MemoAttempt: input.Attempt},
 	}, workflow.TypeName, input)
 	var used *serviceerror.WorkflowExecutionAlreadyStarted
 	if errors.As(err, &used) {

@@ -88,7 +88,7 @@ type api struct {
 func Handler(ctx context.Context, parts Parts) http.Handler {
 	fault.UseInHuma()
 	mux := http.NewServeMux()
-	cfg := huma.DefaultConfig("QuantumLayer workflow API", "1")
+	cfg := huma.DefaultConfig(apiName, apiVersion)
 	cfg.Info.Description = description
 	cfg.Components.Schemas = runner.SchemaRegistry()
 	cfg.CreateHooks = nil // no $schema in answers
@@ -105,7 +105,8 @@ func Handler(ctx context.Context, parts Parts) http.Handler {
 	a.registerArtefacts(h)
 	a.registerDeadLetters(h)
 	mux.Handle("POST "+eventsPath, runner.Receiver(a.requested))
-	return mux
+	registerIndex(h)
+	return orProblem(mux)
 }
 
 const description = `A prompt becomes a software project in twelve stages. Post the prompt, follow the run by its events, then take the capsule.
@@ -116,5 +117,6 @@ otherwise; both can be retried, and what was finished is not done again.
 
 Errors are RFC 9457 problem documents with a stable code. 429 and 503 are worth a retry, other errors are not.`
 
-// temporalTimeout is what a call of Temporal may take. Its client retries within.
-const temporalTimeout = 10 * time.Second
+// temporalTimeout is what a call of Temporal may take. Its client retries within. It is longer than the 10 s of Temporal's workflow
+// task: a query of a run whose worker was killed is only answered by another worker when the dead one's task has timed out.
+const temporalTimeout = 15 * time.Second

@@ -36,7 +36,16 @@ func serve(t *testing.T) (*workflowclient.Client, string, context.CancelFunc) {
 	handler := workflowapi.Handler(ctx, workflowapi.Parts{Temporal: platform.Temporal.Client(), Events: platform.Events, Drops: platform.Drops})
 	s := httptest.NewServer(runner.Guard(handler, 64<<20))
 	t.Cleanup(func() { stop(); s.Close() })
-	return workflowclient.New(s.URL), s.URL, stop
+	return clientOf(t, s.URL), s.URL, stop
+}
+
+func clientOf(t *testing.T, url string) *workflowclient.Client {
+	t.Helper()
+	c, err := workflowclient.New(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 func request() workflow.Start { return workflow.Start{Request: generationtest.Input().Request} }
@@ -44,7 +53,7 @@ func request() workflow.Start { return workflow.Start{Request: generationtest.In
 // create starts a run that a script answers to.
 func create(t *testing.T, c *workflowclient.Client, s *generationtest.Script) string {
 	t.Helper()
-	run, err := c.Create(t.Context(), request(), "")
+	run, err := c.Start(t.Context(), request(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,24 +141,24 @@ func TestRunFromStartToEnd(t *testing.T) {
 func TestIdempotencyKey(t *testing.T) {
 	t.Parallel()
 	c, _, _ := serve(t)
-	first, err := c.Create(t.Context(), request(), t.Name())
+	first, err := c.Start(t.Context(), request(), t.Name())
 	if err != nil {
 		t.Fatal(err)
 	}
 	platform.Play(first.ID, &generationtest.Script{})
 	await(t, c, first.ID, ended)
-	again, err := c.Create(t.Context(), request(), t.Name())
+	again, err := c.Start(t.Context(), request(), t.Name())
 	if err != nil || again.ID != first.ID || again.Status != workflow.Completed {
 		t.Errorf("the same request again gives %s, %s (%v)", again.ID, again.Status, err)
 	}
 	other := request()
 	other.Prompt += " In French."
-	_, err = c.Create(t.Context(), other, t.Name())
+	_, err = c.Start(t.Context(), other, t.Name())
 	wantFault(t, err, fault.Conflict)
 	rounds := 0
 	other = request()
 	other.RepairRounds = &rounds
-	_, err = c.Create(t.Context(), other, t.Name())
+	_, err = c.Start(t.Context(), other, t.Name())
 	wantFault(t, err, fault.Conflict)
 }
 
@@ -200,7 +209,7 @@ func TestUnknownRun(t *testing.T) {
 	wantFault(t, c.Cancel(t.Context(), "run-none"), fault.NotFound)
 	_, err = c.Retry(t.Context(), "run-none", workflow.Retry{})
 	wantFault(t, err, fault.NotFound)
-	_, err = c.Drops(t.Context(), "run-none", "", "", "")
+	_, err = c.Drops(t.Context(), "run-none", "", "")
 	wantFault(t, err, fault.NotFound)
 	_, err = c.File(t.Context(), "run-none", "go.mod")
 	wantFault(t, err, fault.NotFound)
@@ -305,14 +314,14 @@ func TestTemporalThatIsGone(t *testing.T) {
 	}
 	s := httptest.NewServer(workflowapi.Handler(t.Context(), workflowapi.Parts{Temporal: gone.Client(), Events: platform.Events, Drops: platform.Drops}))
 	defer s.Close()
-	c := workflowclient.New(s.URL)
-	_, err = c.Create(t.Context(), request(), "")
+	c := clientOf(t, s.URL)
+	_, err = c.Start(t.Context(), request(), "")
 	wantFault(t, err, fault.Unavailable)
 	if hint := fault.From(err).Hint; !strings.Contains(hint, "QL_TEMPORAL_URL") {
 		t.Errorf("hint %q", hint)
 	}
 	_, err = c.Get(t.Context(), "run-any")
 	wantFault(t, err, fault.Unavailable)
-	_, err = c.List(t.Context(), "", "", 0)
+	_, err = c.Page(t.Context(), "", "", 0)
 	wantFault(t, err, fault.Unavailable)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/pressly/goose/v3/lock"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/blob"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 )
 
 //go:embed migrations/*.sql
@@ -92,22 +93,29 @@ func place(c *pgconn.Config) string {
 	return fmt.Sprintf("%s, database %q, user %q", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.Database, c.User)
 }
 
-// unreachable says why the first connection failed and what can be done.
+// unreachable says why the first connection failed and what can be done: a server that does not answer is fault.Unavailable, one
+// that refuses fault.Invalid, as then the URL is wrong.
 func unreachable(err error, password string, c *pgconn.Config) error {
 	var refused *pgconn.PgError
-	advice := "check host and port in the database URL, and that the server runs"
-	if errors.As(err, &refused) {
-		advice = "the server is there but refuses"
-		switch refused.Code {
-		case "28P01", "28000": // invalid_password, invalid_authorization_specification
-			advice = "check user and password in the database URL"
-		case "3D000": // invalid_catalog_name
-			advice = fmt.Sprintf("create the database %q, or name another in the database URL", c.Database)
-		case "53300": // too_many_connections
-			advice = "raise max_connections of the server, or set pool_max_conns in the database URL"
+	if !errors.As(err, &refused) {
+		// pgx repeats user, database and address for each address that it tried.
+		if dial := (*net.OpError)(nil); errors.As(err, &dial) {
+			err = dial.Err
 		}
+		return fault.New(fault.Unavailable, "the PostgreSQL server at %s does not answer: %w",
+			net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), withoutSecret(err, password)).
+			WithHint("check host and port in the database URL, and that the server runs")
 	}
-	return fmt.Errorf("cannot connect to PostgreSQL at %s: %s: %w", place(c), advice, withoutSecret(err, password))
+	hint := "mend the database URL or the server's rights"
+	switch refused.Code {
+	case "28P01", "28000": // invalid_password, invalid_authorization_specification
+		hint = "check user and password in the database URL"
+	case "3D000": // invalid_catalog_name
+		hint = fmt.Sprintf("create the database %q, or name another in the database URL", c.Database)
+	case "53300": // too_many_connections
+		hint = "raise max_connections of the server, or set pool_max_conns in the database URL"
+	}
+	return fault.New(fault.Invalid, "PostgreSQL at %s refuses: %s", place(c), refused.Message).WithHint("%s", hint)
 }
 
 func migrate(ctx context.Context, pool *pgxpool.Pool) (err error) {

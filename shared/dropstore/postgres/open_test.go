@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/dropstore/postgres"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/testservices"
 )
 
@@ -33,21 +34,27 @@ func TestOpenSaysWhatToDoAndNoPassword(t *testing.T) {
 	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for name, tt := range map[string]struct{ url, want string }{
-		"refused":       {with(func(u *url.URL) { u.Host = closed; u.RawQuery = "" }), "that the server runs"},
-		"no host":       {with(func(u *url.URL) { u.Host = "no-such-host.invalid"; u.RawQuery = "connect_timeout=5" }), "check host and port"},
-		"no database":   {with(func(u *url.URL) { u.Path = "/nothing" }), `create the database "nothing"`},
-		"no role":       {with(func(u *url.URL) { u.User = url.UserPassword("nobody-known", secret) }), "check user and password"},
-		"wrong port":    {"postgres://user:" + url.PathEscape(secret) + "@localhost:port/db", "malformed"},
-		"wrong option":  {"postgres://user:" + url.PathEscape(secret) + "@localhost/db?pool_max_conns=many", "malformed"},
-		"bare password": {"postgres://user:" + secret + "@localhost/db", "%-escapes"},
-		"in the query":  {"postgres://user@localhost/db?sslmode=never&password=" + url.QueryEscape(secret), "malformed"},
+	for name, tt := range map[string]struct {
+		url, want   string
+		unreachable bool
+	}{
+		"refused":       {with(func(u *url.URL) { u.Host = closed; u.RawQuery = "" }), "that the server runs", true},
+		"no host":       {with(func(u *url.URL) { u.Host = "no-such-host.invalid"; u.RawQuery = "connect_timeout=5" }), "check host and port", true},
+		"no database":   {with(func(u *url.URL) { u.Path = "/nothing" }), `create the database "nothing"`, false},
+		"no role":       {with(func(u *url.URL) { u.User = url.UserPassword("nobody-known", secret) }), "check user and password", false},
+		"wrong port":    {"postgres://user:" + url.PathEscape(secret) + "@localhost:port/db", "malformed", false},
+		"wrong option":  {"postgres://user:" + url.PathEscape(secret) + "@localhost/db?pool_max_conns=many", "malformed", false},
+		"bare password": {"postgres://user:" + secret + "@localhost/db", "%-escapes", false},
+		"in the query":  {"postgres://user@localhost/db?sslmode=never&password=" + url.QueryEscape(secret), "malformed", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := postgres.Open(t.Context(), tt.url, newBlobs(t))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("error %v, want %q", err, tt.want)
+			}
+			if got := fault.Is(err, fault.Unavailable); got != tt.unreachable {
+				t.Errorf("unavailable is %t: %v", got, err)
 			}
 			for _, part := range []string{secret, url.PathEscape(secret), url.QueryEscape(secret), "s3cr3t"} {
 				if strings.Contains(err.Error(), part) {

@@ -58,6 +58,9 @@ func Open(ctx context.Context, path string, blobs blob.Store) (_ *Store, err err
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	if err := createPrivate(path); err != nil {
+		return nil, err
+	}
 	s := &Store{blobs: blobs}
 	defer func() {
 		if err != nil {
@@ -79,6 +82,16 @@ func Open(ctx context.Context, path string, blobs blob.Store) (_ *Store, err err
 	}
 	s.read.SetMaxOpenConns(readers)
 	return s, s.Ping(ctx)
+}
+
+// createPrivate creates the file, if it is not there, for nobody else to read:
+// drops hold prompts. SQLite gives the files beside it the same rights.
+func createPrivate(path string) error {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // dsn is the driver's name for a file. The path is escaped, as what follows a

@@ -84,6 +84,22 @@ func TestDropsOutliveTheProcess(t *testing.T) {
 	}
 }
 
+func TestFilesAreForTheirOwnerOnly(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	open(t, filepath.Join(dir, "drops.db"), newBlobs(t))
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != 3 {
+		t.Fatalf("%d files, want the database, its log and its index (%v)", len(files), err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v (%v)", f.Name(), info.Mode(), err)
+		}
+	}
+}
+
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -47,7 +47,7 @@ func (t *Toolchain) Dependencies(ctx context.Context, modulePath string, files [
 		}
 		files = append(slices.Clone(files), pipeline.File{Path: goMod, Content: t.newModule(modulePath)})
 	}
-	project, remove, err := writeProject(files)
+	project, remove, err := t.writeProject(files)
 	if err != nil {
 		return none, err
 	}

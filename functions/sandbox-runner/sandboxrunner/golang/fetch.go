@@ -47,7 +47,7 @@ func (t *Toolchain) fetch(ctx context.Context, project string, args ...string) (
 }
 
 func (t *Toolchain) fetchFrom(ctx context.Context, proxy, project string, args []string) (output string, ok bool, err error) {
-	home, err := os.MkdirTemp("", "ql-fetch-")
+	home, err := os.MkdirTemp(t.scratch.dir, "fetch-")
 	if err != nil {
 		return "", false, fmt.Errorf("making a home for the go command: %w", err)
 	}

@@ -35,6 +35,8 @@ type Toolchain struct {
 	bin  string // the go command, absolute
 	env  goEnv
 	warm chan struct{} // holds one token: whoever has it may fill the build cache
+
+	scratch scratch
 }
 
 // goEnv is what `go env` says. The proxy settings are the operator's, from the environment or Go's own configuration file.
@@ -43,7 +45,8 @@ type goEnv struct {
 	GOPROXY, GOSUMDB, GONOSUMDB     string
 }
 
-// Find looks at the go command. The error says what to do when there is none or when it is unusable.
+// Find looks at the go command. The error says what to do when there is none or when it is unusable. The caller closes the
+// toolchain.
 func Find(ctx context.Context, cfg Config) (*Toolchain, error) {
 	bin, err := exec.LookPath(cfg.Go)
 	if err != nil {
@@ -74,9 +77,15 @@ func Find(ctx context.Context, cfg Config) (*Toolchain, error) {
 	if err := os.MkdirAll(t.modules(), 0o755); err != nil {
 		return nil, fmt.Errorf("making the module cache: %w", err)
 	}
+	if t.scratch, err = openScratch(filepath.Join(cfg.Cache, "scratch")); err != nil {
+		return nil, fmt.Errorf("making a folder for what is needed for a moment: %w", err)
+	}
 	t.warm <- struct{}{}
 	return t, nil
 }
+
+// Close lets other processes clear what may be left. Nothing else may run or be called after it.
+func (t *Toolchain) Close() error { return t.scratch.close() }
 
 // Version names the toolchain, e.g. "go1.26.8 linux/amd64".
 func (t *Toolchain) Version() string {

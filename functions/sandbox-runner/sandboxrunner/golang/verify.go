@@ -47,7 +47,7 @@ func (t *Toolchain) Verify(ctx context.Context, files []pipeline.File) (verifica
 		r.Findings = []pipeline.Finding{*finding}
 		return r, nil
 	}
-	project, remove, err := writeProject(files)
+	project, remove, err := t.writeProject(files)
 	if err != nil {
 		return verification.Result{}, err
 	}
@@ -185,8 +185,8 @@ func reason(r verification.Result) string {
 }
 
 // writeProject writes the files into a new folder, never outside of it, and gives what removes it again.
-func writeProject(files []pipeline.File) (dir string, remove func() error, err error) {
-	dir, err = os.MkdirTemp("", "ql-project-")
+func (t *Toolchain) writeProject(files []pipeline.File) (dir string, remove func() error, err error) {
+	dir, err = os.MkdirTemp(t.scratch.dir, "project-")
 	if err != nil {
 		return "", nil, fmt.Errorf("making a folder for the project: %w", err)
 	}

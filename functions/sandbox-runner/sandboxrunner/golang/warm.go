@@ -110,7 +110,7 @@ func (t *Toolchain) fill(ctx context.Context, parent, dir string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(staging)) }() // after a success nothing of it is left
-	project, err := os.MkdirTemp("", "ql-warm-")
+	project, err := os.MkdirTemp(t.scratch.dir, "warm-")
 	if err != nil {
 		return err
 	}
