@@ -138,7 +138,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 		"DELETE /v1/workflows/{id}": "cancel-run", "POST /v1/workflows/{id}/retry": "retry-run",
 		"GET /v1/workflows/{id}/events": "stream-events", "GET /v1/workflows/{id}/drops": "list-drops",
 		"GET /v1/workflows/{id}/files": "list-files", "GET /v1/workflows/{id}/files/{path}": "get-file",
-		"GET /v1/workflows/{id}/capsule": "get-capsule", "GET /v1/dead-letters": "list-dead-letters",
+		"GET /v1/workflows/{id}/capsule": "get-capsule", "GET /v1/dead-letters": "list-dead-letters", "GET /": "get-index",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("routes:\n%s", diff)

@@ -27,7 +27,7 @@ type indexLinks struct {
 }
 
 func registerIndex(h huma.API) {
-	op := huma.Operation{OperationID: "get-index", Method: http.MethodGet, Path: "/{$}", Summary: "Find the way"}
+	op := huma.Operation{OperationID: "get-index", Method: http.MethodGet, Path: "/{$}", Summary: "Find the way", Tags: []string{"runs"}}
 	huma.Register(h, op, func(context.Context, *struct{}) (*struct{ Body index }, error) {
 		answer := &struct{ Body index }{index{Name: apiName, Version: apiVersion}}
 		answer.Body.Links.OpenAPI, answer.Body.Links.Runs = "/openapi.json", runsPath
