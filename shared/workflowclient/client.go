@@ -45,9 +45,18 @@ func New(base string) (*Client, error) {
 		return nil, fault.New(fault.Invalid, "the server's address is wrong: %w", err)
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
+	transport.DialContext = dial
 	transport.ResponseHeaderTimeout = headerTimeout
 	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Transport: transport}}, nil
+}
+
+// dial takes names under .localhost for this machine, as RFC 6761 says: routes of a cluster on it have such names, which not
+// every resolver knows.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	if host, port, err := net.SplitHostPort(address); err == nil && strings.HasSuffix(host, ".localhost") {
+		address = net.JoinHostPort("localhost", port)
+	}
+	return (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
 }
 
 // Base is the URL that the client calls.

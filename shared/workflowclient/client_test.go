@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -201,5 +202,23 @@ func TestFilePathsAreEscaped(t *testing.T) {
 	}
 	if want := "/v1/workflows/r1/files/a%20b/c%3Fd.go"; seen != want {
 		t.Errorf("asked for %s, want %s", seen, want)
+	}
+}
+
+func TestNamesUnderLocalhostAreThisMachine(t *testing.T) {
+	t.Parallel()
+	var host string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { host = r.Host }))
+	t.Cleanup(server.Close)
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := workflowclient.New("http://workflow-api.test.localhost:" + port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Ready(t.Context()); err != nil || host != "workflow-api.test.localhost:"+port {
+		t.Errorf("asked %q: %v", host, err)
 	}
 }
