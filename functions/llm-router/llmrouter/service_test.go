@@ -19,6 +19,7 @@ import (
 
 	"github.com/quantumlayer-dev/quantumlayer/functions/llm-router/llmrouter"
 	"github.com/quantumlayer-dev/quantumlayer/functions/llm-router/llmrouter/cache"
+	"github.com/quantumlayer-dev/quantumlayer/functions/llm-router/llmrouter/cache/memory"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llm"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llmclient"
@@ -76,10 +77,11 @@ func start(t *testing.T, p *provider) (*httptest.Server, *llmclient.Client) {
 }
 
 func startWith(t *testing.T, p *provider, embeddingModel string, beat time.Duration) (*httptest.Server, *llmclient.Client) {
-	answers, err := cache.Open("memory:", 1<<20, time.Hour)
+	store, err := memory.Open(1<<20, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
+	answers := cache.New(store)
 	r := llmrouter.NewRouter(answers, embeddingModel, llmrouter.Policy{Standard: p, Other: p})
 	if beat > 0 {
 		r.Beat(beat)
@@ -146,7 +148,12 @@ func TestConfigurationIsChecked(t *testing.T) {
 		"no key file":       {runner.Environ{"QL_LLM_API_KEY_FILE": "/nonexistent"}, "QL_LLM_API_KEY_FILE"},
 		"an empty file":     {runner.Environ{"QL_LLM_API_KEY_FILE": file}, "is empty"},
 		"an endless file":   {runner.Environ{"QL_LLM_API_KEY_FILE": "/dev/zero"}, "too large"},
-		"an unknown cache":  {runner.Environ{"QL_CACHE_URL": "redis://x"}, "QL_CACHE_URL"},
+		"an unknown cache":  {runner.Environ{"QL_CACHE_URL": "memcached://user:secret@host"}, "QL_CACHE_URL: write memory: or redis://"},
+		"a cache's folder":  {runner.Environ{"QL_CACHE_URL": "memory:/tmp"}, "QL_CACHE_URL: write memory: or redis://"},
+		"a wrong Redis":     {runner.Environ{"QL_CACHE_URL": "redis://user:secret@host/x"}, "QL_CACHE_URL: write redis://"},
+		"a wrong Redis too": {runner.Environ{"QL_CACHE_URL": "redis://user:secret@host:x", "QL_CACHE_BYTES": "0"}, "QL_CACHE_URL: write redis://"},
+		"a negative cache":  {runner.Environ{"QL_CACHE_BYTES": "-1"}, "QL_CACHE_BYTES"},
+		"a timeless cache":  {runner.Environ{"QL_CACHE_TTL": "0s"}, "QL_CACHE_TTL"},
 		"a bad key":         {runner.Environ{"QL_LLM_API_KEY": "sk secret"}, "white space"},
 		"no time":           {runner.Environ{"QL_LLM_TIMEOUT": "0s", "QL_LLM_IDLE_TIMEOUT": "1m"}, "QL_LLM_TIMEOUT"},
 		"a time of no kind": {runner.Environ{"QL_LLM_IDLE_TIMEOUT": "soon"}, "QL_LLM_IDLE_TIMEOUT"},
