@@ -3,7 +3,9 @@ package llmrouter_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -25,6 +27,7 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/llmclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/prompt"
 	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
+	"github.com/quantumlayer-dev/quantumlayer/shared/testservices"
 )
 
 // provider says "hello, world" in two pieces, waits before the second if it is told to, or fails, before or after the first.
@@ -260,5 +263,40 @@ func TestTheServerIsTheDefault(t *testing.T) {
 	req.Model = "blueprint-1"
 	if _, err := c.Generate(t.Context(), req); err == nil || !strings.Contains(err.Error(), "blueprint") {
 		t.Errorf("the built-in model: %v", err)
+	}
+}
+
+// Two routers on one Redis pay once; QL_CACHE_BYTES=0 keeps nothing there either.
+func TestReplicasShareTheRedisOfTheirURL(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}`)
+	}))
+	t.Cleanup(upstream.Close)
+	generate := func(model, size string) bool {
+		s, err := llmrouter.New(t.Context(), runner.Environ{"QL_LLM_URL": upstream.URL + "/v1", "QL_LLM_MODEL": model,
+			"QL_CACHE_URL": testservices.Redis(t), "QL_CACHE_TTL": "1m", "QL_CACHE_BYTES": size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(s.Handler)
+		defer server.Close()
+		req := question
+		req.Model = model
+		got, err := llmclient.New(server.URL).Generate(t.Context(), req)
+		if err := errors.Join(err, s.Close(t.Context())); err != nil || got.Text != "hi" {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		return got.Cached
+	}
+	shared, alone := rand.Text(), rand.Text() // models, so that the questions are new ones
+	if generate(shared, "1") || !generate(shared, "1") || asked.Load() != 1 {
+		t.Errorf("the second router does not take the answer of the first: %d calls", asked.Load())
+	}
+	if generate(alone, "0") || generate(alone, "0") {
+		t.Error("an answer is kept")
 	}
 }
