@@ -296,7 +296,9 @@ func TestReplicasShareTheRedisOfTheirURL(t *testing.T) {
 	if generate(shared, "1") || !generate(shared, "1") || asked.Load() != 1 {
 		t.Errorf("the second router does not take the answer of the first: %d calls", asked.Load())
 	}
-	if generate(alone, "0") || generate(alone, "0") {
-		t.Error("an answer is kept")
+	for range 2 {
+		if generate(alone, "0") {
+			t.Error("an answer is kept")
+		}
 	}
 }

@@ -167,7 +167,7 @@ func equalQuestionsShareOneCall(t *testing.T, open Open) {
 	begun, release := make(chan struct{}), make(chan struct{})
 	ask := func(_ context.Context, each func(string) error) (llm.Response, error) {
 		calls.Add(1)
-		each("be")
+		_ = each("be")
 		close(begun)
 		<-release
 		return llm.Response{Text: "begun", FinishReason: llm.Stop}, each("gun")
@@ -212,7 +212,7 @@ func theLastTextIsTold(t *testing.T, open Open) {
 			}
 			return nil
 		}, func(_ context.Context, each func(string) error) (llm.Response, error) {
-			each("x")
+			_ = each("x")
 			<-first
 			defer close(last)
 			return llm.Response{Text: "xy", FinishReason: llm.Stop}, each("y")
@@ -252,7 +252,7 @@ func theCallEndsWithTheLastWhoWaits(t *testing.T, open Open) {
 	m := New(t, open(t, time.Hour))
 	ended := make(chan struct{})
 	ask := func(ctx context.Context, each func(string) error) (llm.Response, error) {
-		each("x")
+		_ = each("x")
 		<-ctx.Done()
 		close(ended)
 		return llm.Response{}, ctx.Err()
@@ -295,7 +295,7 @@ func aListenerThatFailsLeaves(t *testing.T, open Open) {
 	key := rand.Text()
 	m, gone := New(t, open(t, time.Hour)), errors.New("gone")
 	_, err := m.Do(t.Context(), key, false, func(string) error { return gone }, func(ctx context.Context, each func(string) error) (llm.Response, error) {
-		each("x")
+		_ = each("x")
 		<-ctx.Done()
 		return llm.Response{}, ctx.Err()
 	})
