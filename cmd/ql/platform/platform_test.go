@@ -16,6 +16,7 @@ import (
 
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/client"
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/platform"
+	"github.com/quantumlayer-dev/quantumlayer/shared/blob/s3/s3test"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/testservices"
@@ -148,7 +149,9 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 		"no event log":             {env("QL_EVENTS_URL", "nats://"+nobody), []string{"QL_EVENTS_URL", "check the variable"}},
 		"no scheme for the events": {env("QL_EVENTS_URL", "kafka://h"), []string{"QL_EVENTS_URL", "embedded:"}},
 		"no Temporal scheme":       {env("QL_TEMPORAL_URL", "h:7233"), []string{"QL_TEMPORAL_URL", "temporal://"}},
+		"no bucket":                {env("QL_BLOBS_URL", "s3://key:secret@bucket"), []string{"QL_BLOBS_URL", "no credentials"}},
 		"no cache":                 {env("QL_CACHE_URL", "memcached://h"), []string{"QL_CACHE_URL"}},
+		"no vectors":               {env("QL_VECTORS_URL", "qdrant://secret@h"), []string{"QL_VECTORS_URL", "qdrant://"}},
 		"no model server":          {env("QL_LLM_URL", "localhost"), []string{"QL_LLM_URL"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -185,6 +188,8 @@ func TestStoresElsewhere(t *testing.T) {
 	p := start(t, platform.Config{Dir: t.TempDir(), Idle: true, Environ: map[string]string{
 		"QL_DATABASE_URL": testservices.Postgres(t),
 		"QL_EVENTS_URL":   testservices.NATS(t),
+		"QL_BLOBS_URL":    s3test.New(t).URL,
+		"QL_CACHE_URL":    testservices.Redis(t),
 	}})
 	if status, body := get(t, p.URL()+"/readyz"); status != http.StatusOK {
 		t.Errorf("%d %s", status, body)
