@@ -279,7 +279,9 @@ func theCallEndsWithTheLastWhoWaits(t *testing.T, open Open) {
 	case <-time.After(50 * time.Millisecond):
 	}
 	cancelSecond()
-	<-secondLeft
+	if err := <-secondLeft; !errors.Is(err, context.Canceled) {
+		t.Errorf("second: %v", err)
+	}
 	select {
 	case <-ended:
 	case <-time.After(10 * time.Second):
