@@ -15,9 +15,9 @@ test: test-deps ## Install what the tests need, then run them all
 	$(GO) test ./...
 
 race: test-deps ## The tests of what shares memory between goroutines, under the race detector
-	$(GO) test -race ./functions/agent-orchestrator/... ./functions/llm-router/llmrouter/cache ./functions/parser/... ./shared/ask ./shared/nats/... ./shared/runner
+	$(GO) test -race ./functions/agent-orchestrator/... ./functions/llm-router/llmrouter/cache/... ./functions/parser/... ./shared/ask ./shared/nats/... ./shared/runner
 
-test-deps: ## Install the real servers that the tests talk to (PostgreSQL)
+test-deps: ## Install the real servers that the tests talk to (PostgreSQL, Redis, S3)
 	@scripts/test-deps
 
 lint: ## golangci-lint, pinned in tools/go.mod, with the import rules

@@ -10,7 +10,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -28,6 +27,8 @@ import (
 const (
 	PostgresVariable = "QL_TEST_POSTGRES_URL" // its user needs the right CREATEDB
 	NATSVariable     = "QL_TEST_NATS_URL"     // with JetStream
+	RedisVariable    = "QL_TEST_REDIS_URL"
+	S3Variable       = "QL_TEST_S3_URL" // http://ACCESS_KEY:SECRET@HOST:PORT; the key may make buckets
 )
 
 // Postgres returns the URL of a new, empty database that is dropped at the end
@@ -35,14 +36,7 @@ const (
 // first that asks. Without a server the test fails: it never skips.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	server := os.Getenv(PostgresVariable)
-	if server == "" {
-		running, err := sharedPostgres()
-		if err != nil {
-			t.Fatal(err)
-		}
-		server = running.url
-	}
+	server := shared(t, PostgresVariable, sharedPostgres)
 	database := "ql_test_" + strings.ToLower(rand.Text())
 	if err := execute(t.Context(), server, "CREATE DATABASE "+database); err != nil {
 		t.Fatalf("create a database for the test: %v", err)
@@ -65,28 +59,71 @@ func NATS(t testing.TB) string {
 	if server := os.Getenv(NATSVariable); server != "" {
 		return server
 	}
-	running, err := start("nats")
+	return own(t, "nats").url
+}
+
+// Redis returns the URL of a Redis server that all tests of a test process share, or all that RedisVariable is given to: each
+// uses keys of its own.
+func Redis(t testing.TB) string {
+	t.Helper()
+	return shared(t, RedisVariable, sharedRedis)
+}
+
+// OwnRedis returns the URL of a Redis server that the test has for itself, and a function that ends it before the test does.
+func OwnRedis(t testing.TB) (url string, stop func()) {
+	t.Helper()
+	running := own(t, "redis")
+	return running.url, func() {
+		if err := running.stop(); err != nil {
+			t.Errorf("stop redis: %v", err)
+		}
+	}
+}
+
+// S3 returns the URL of an S3 server, http://ACCESS_KEY:SECRET@HOST:PORT, that all tests of a test process share.
+func S3(t testing.TB) string {
+	t.Helper()
+	return shared(t, S3Variable, sharedS3)
+}
+
+// The shared ones have no one to stop them: they end when this process does.
+var (
+	sharedPostgres = sync.OnceValues(func() (*service, error) { return start("postgres") })
+	sharedRedis    = sync.OnceValues(func() (*service, error) { return start("redis") })
+	sharedS3       = sync.OnceValues(func() (*service, error) { return start("s3") })
+)
+
+func shared(t testing.TB, variable string, start func() (*service, error)) string {
+	t.Helper()
+	if server := os.Getenv(variable); server != "" {
+		return server
+	}
+	running, err := start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return running.url
+}
+
+// own starts a server that ends with the test.
+func own(t testing.TB, name string) *service {
+	t.Helper()
+	running, err := start(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := running.stop(); err != nil {
-			t.Errorf("stop NATS server: %v", err)
+			t.Errorf("stop %s: %v", name, err)
 		}
 	})
-	return running.url
+	return running
 }
 
-// sharedPostgres has no one to stop it: it ends when this process does.
-var sharedPostgres = sync.OnceValues(func() (*service, error) { return start("postgres") })
-
-// service is a running server and its supervisor.
+// service is a running server.
 type service struct {
-	url        string
-	supervisor *exec.Cmd
-	// lifeline ends the server when it is closed, also by the end of this
-	// process. Nothing is written to it.
-	lifeline io.Closer
+	url  string
+	stop func() error // may be called again
 }
 
 func start(name string) (*service, error) {
@@ -116,11 +153,9 @@ func start(name string) (*service, error) {
 		err = errors.Join(lifeline.Close(), supervisor.Wait())
 		return nil, fmt.Errorf("start %s for tests: %w\n%s", name, err, bytes.TrimSpace(messages.Bytes()))
 	}
-	return &service{url: strings.TrimSpace(line), supervisor: supervisor, lifeline: lifeline}, nil
-}
-
-func (s *service) stop() error {
-	return errors.Join(s.lifeline.Close(), s.supervisor.Wait())
+	// lifeline ends the server when it is closed, also by the end of this process. Nothing is written to it.
+	stop := sync.OnceValue(func() error { return errors.Join(lifeline.Close(), supervisor.Wait()) })
+	return &service{url: strings.TrimSpace(line), stop: stop}, nil
 }
 
 // moduleRoot finds the folder with go.mod: tests run in their package's folder.

@@ -80,6 +80,8 @@ func TestServersEndWithAKilledProcess(t *testing.T) {
 	if os.Getenv(childVariable) != "" {
 		fmt.Println(testservices.Postgres(t))
 		fmt.Println(testservices.NATS(t))
+		fmt.Println(testservices.Redis(t))
+		fmt.Println(testservices.S3(t))
 		time.Sleep(time.Hour)
 	}
 	t.Parallel()
@@ -98,7 +100,7 @@ func TestServersEndWithAKilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	var addresses []string
-	for scanner := bufio.NewScanner(output); len(addresses) < 2 && scanner.Scan(); {
+	for scanner := bufio.NewScanner(output); len(addresses) < 4 && scanner.Scan(); {
 		parsed, err := url.Parse(scanner.Text())
 		if err != nil || parsed.Host == "" {
 			t.Fatalf("child printed %q", scanner.Text())
@@ -152,7 +154,7 @@ func answers(address string) bool {
 func withoutVariables(environment []string) []string {
 	var kept []string
 	for _, entry := range environment {
-		if !strings.HasPrefix(entry, testservices.PostgresVariable+"=") && !strings.HasPrefix(entry, testservices.NATSVariable+"=") {
+		if !strings.HasPrefix(entry, "QL_TEST_") {
 			kept = append(kept, entry)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/platform"
+	"github.com/quantumlayer-dev/quantumlayer/shared/blob/s3/s3test"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/testservices"
@@ -153,6 +154,8 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 		"no Temporal scheme":       {env("QL_TEMPORAL_URL", "h:7233"), fault.Invalid, []string{"QL_TEMPORAL_URL", "temporal://"}},
 		"no cache":                 {env("QL_CACHE_URL", "memcached://h"), fault.Invalid, []string{"QL_CACHE_URL"}},
 		"no model server":          {env("QL_LLM_URL", "localhost"), fault.Invalid, []string{"QL_LLM_URL"}},
+		"no bucket":                {env("QL_BLOBS_URL", "s3://key:secret@bucket"), fault.Invalid, []string{"QL_BLOBS_URL", "no credentials"}},
+		"no vectors":               {env("QL_VECTORS_URL", "qdrant://secret@h"), fault.Invalid, []string{"QL_VECTORS_URL", "qdrant://"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.config.Dir = t.TempDir()
@@ -188,6 +191,8 @@ func TestStoresElsewhere(t *testing.T) {
 	p := start(t, platform.Config{Dir: t.TempDir(), Idle: true, Environ: map[string]string{
 		"QL_DATABASE_URL": testservices.Postgres(t),
 		"QL_EVENTS_URL":   testservices.NATS(t),
+		"QL_BLOBS_URL":    s3test.New(t).URL,
+		"QL_CACHE_URL":    testservices.Redis(t),
 	}})
 	if status, body := get(t, p.URL()+"/readyz"); status != http.StatusOK {
 		t.Errorf("%d %s", status, body)

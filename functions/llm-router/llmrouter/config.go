@@ -24,7 +24,8 @@ type config struct {
 	Timeout        time.Duration `env:"QL_LLM_TIMEOUT" envDefault:"30m"`
 	Idle           time.Duration `env:"QL_LLM_IDLE_TIMEOUT" envDefault:"10m"` // local models are slow to begin
 	Cache          string        `env:"QL_CACHE_URL" envDefault:"memory:"`
-	CacheBytes     int64         `env:"QL_CACHE_BYTES" envDefault:"67108864"` // 0: keeps nothing
+	CachePassword  string        `env:"QL_CACHE_PASSWORD"`                    // of Redis, in the place of the URL's
+	CacheBytes     int64         `env:"QL_CACHE_BYTES" envDefault:"67108864"` // of memory:, Redis has its own; 0: keeps nothing, in neither
 	CacheTTL       time.Duration `env:"QL_CACHE_TTL" envDefault:"24h"`
 }
 

@@ -33,7 +33,7 @@ func New(_ context.Context, environ runner.Environ) (*runner.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	answers, err := cache.Open(cfg.Cache, cfg.CacheBytes, cfg.CacheTTL)
+	answers, err := openAnswers(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("wrong configuration:\n  %w", err)
 	}
@@ -51,13 +51,13 @@ func New(_ context.Context, environ runner.Environ) (*runner.Service, error) {
 // Router answers requests.
 type Router struct {
 	policy         Policy
-	answers        *cache.Memory
+	answers        *cache.Cache
 	embeddingModel string
 	heartbeat      time.Duration
 }
 
 // NewRouter makes a router. embeddingModel is for requests for embeddings that name no model.
-func NewRouter(answers *cache.Memory, embeddingModel string, policy Policy) *Router {
+func NewRouter(answers *cache.Cache, embeddingModel string, policy Policy) *Router {
 	return &Router{policy: policy, answers: answers, embeddingModel: embeddingModel, heartbeat: heartbeat}
 }
 

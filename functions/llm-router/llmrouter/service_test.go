@@ -3,7 +3,9 @@ package llmrouter_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -19,11 +21,13 @@ import (
 
 	"github.com/quantumlayer-dev/quantumlayer/functions/llm-router/llmrouter"
 	"github.com/quantumlayer-dev/quantumlayer/functions/llm-router/llmrouter/cache"
+	"github.com/quantumlayer-dev/quantumlayer/functions/llm-router/llmrouter/cache/memory"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llm"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llmclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/prompt"
 	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
+	"github.com/quantumlayer-dev/quantumlayer/shared/testservices"
 )
 
 // provider says "hello, world" in two pieces, waits before the second if it is told to, or fails, before or after the first.
@@ -76,10 +80,11 @@ func start(t *testing.T, p *provider) (*httptest.Server, *llmclient.Client) {
 }
 
 func startWith(t *testing.T, p *provider, embeddingModel string, beat time.Duration) (*httptest.Server, *llmclient.Client) {
-	answers, err := cache.Open("memory:", 1<<20, time.Hour)
+	store, err := memory.Open(1<<20, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
+	answers := cache.New(store)
 	r := llmrouter.NewRouter(answers, embeddingModel, llmrouter.Policy{Standard: p, Other: p})
 	if beat > 0 {
 		r.Beat(beat)
@@ -146,7 +151,12 @@ func TestConfigurationIsChecked(t *testing.T) {
 		"no key file":       {runner.Environ{"QL_LLM_API_KEY_FILE": "/nonexistent"}, "QL_LLM_API_KEY_FILE"},
 		"an empty file":     {runner.Environ{"QL_LLM_API_KEY_FILE": file}, "is empty"},
 		"an endless file":   {runner.Environ{"QL_LLM_API_KEY_FILE": "/dev/zero"}, "too large"},
-		"an unknown cache":  {runner.Environ{"QL_CACHE_URL": "redis://x"}, "QL_CACHE_URL"},
+		"an unknown cache":  {runner.Environ{"QL_CACHE_URL": "memcached://user:secret@host"}, "QL_CACHE_URL: write memory: or redis://"},
+		"a cache's folder":  {runner.Environ{"QL_CACHE_URL": "memory:/tmp"}, "QL_CACHE_URL: write memory: or redis://"},
+		"a wrong Redis":     {runner.Environ{"QL_CACHE_URL": "redis://user:secret@host/x"}, "QL_CACHE_URL: write redis://"},
+		"a wrong Redis too": {runner.Environ{"QL_CACHE_URL": "redis://user:secret@host:x", "QL_CACHE_BYTES": "0"}, "QL_CACHE_URL: write redis://"},
+		"a negative cache":  {runner.Environ{"QL_CACHE_BYTES": "-1"}, "QL_CACHE_BYTES"},
+		"a timeless cache":  {runner.Environ{"QL_CACHE_TTL": "0s"}, "QL_CACHE_TTL"},
 		"a bad key":         {runner.Environ{"QL_LLM_API_KEY": "sk secret"}, "white space"},
 		"no time":           {runner.Environ{"QL_LLM_TIMEOUT": "0s", "QL_LLM_IDLE_TIMEOUT": "1m"}, "QL_LLM_TIMEOUT"},
 		"a time of no kind": {runner.Environ{"QL_LLM_IDLE_TIMEOUT": "soon"}, "QL_LLM_IDLE_TIMEOUT"},
@@ -253,5 +263,42 @@ func TestTheServerIsTheDefault(t *testing.T) {
 	req.Model = "blueprint-1"
 	if _, err := c.Generate(t.Context(), req); err == nil || !strings.Contains(err.Error(), "blueprint") {
 		t.Errorf("the built-in model: %v", err)
+	}
+}
+
+// Two routers on one Redis pay once; QL_CACHE_BYTES=0 keeps nothing there either.
+func TestReplicasShareTheRedisOfTheirURL(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}`)
+	}))
+	t.Cleanup(upstream.Close)
+	generate := func(model, size string) bool {
+		s, err := llmrouter.New(t.Context(), runner.Environ{"QL_LLM_URL": upstream.URL + "/v1", "QL_LLM_MODEL": model,
+			"QL_CACHE_URL": testservices.Redis(t), "QL_CACHE_TTL": "1m", "QL_CACHE_BYTES": size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(s.Handler)
+		defer server.Close()
+		req := question
+		req.Model = model
+		got, err := llmclient.New(server.URL).Generate(t.Context(), req)
+		if err := errors.Join(err, s.Close(t.Context())); err != nil || got.Text != "hi" {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		return got.Cached
+	}
+	shared, alone := rand.Text(), rand.Text() // models, so that the questions are new ones
+	if generate(shared, "1") || !generate(shared, "1") || asked.Load() != 1 {
+		t.Errorf("the second router does not take the answer of the first: %d calls", asked.Load())
+	}
+	for range 2 {
+		if generate(alone, "0") {
+			t.Error("an answer is kept")
+		}
 	}
 }

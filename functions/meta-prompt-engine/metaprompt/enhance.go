@@ -50,7 +50,7 @@ func (e *Engine) Enhance(ctx context.Context, in pipeline.PromptEnhancementIn) (
 	for _, collection := range []string{Prompts, CodeSamples} {
 		found, err := e.Index.Similar(ctx, collection, in.Request.Prompt, similarPrompts, minimumScore)
 		if err != nil {
-			return out, err
+			return out, asFault(err)
 		}
 		for _, d := range found {
 			text := d.Text
@@ -69,7 +69,7 @@ func (e *Engine) Enhance(ctx context.Context, in pipeline.PromptEnhancementIn) (
 	}
 	out.Prompt = compose(in.Request.Prompt, added)
 	sum := sha256.Sum256([]byte(in.Request.Prompt))
-	return out, e.Index.Add(ctx, Prompts, vectors.Document{ID: hex.EncodeToString(sum[:8]), Text: in.Request.Prompt})
+	return out, asFault(e.Index.Add(ctx, Prompts, vectors.Document{ID: hex.EncodeToString(sum[:8]), Text: in.Request.Prompt}))
 }
 
 func compose(prompt string, e enhancement) string {

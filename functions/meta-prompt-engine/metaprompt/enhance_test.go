@@ -12,6 +12,7 @@ import (
 
 	"github.com/quantumlayer-dev/quantumlayer/functions/meta-prompt-engine/metaprompt"
 	"github.com/quantumlayer-dev/quantumlayer/functions/meta-prompt-engine/vectors"
+	"github.com/quantumlayer-dev/quantumlayer/functions/meta-prompt-engine/vectors/memory"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llm"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/prompt"
@@ -26,12 +27,13 @@ func (m *model) Generate(_ context.Context, req llm.Request) (llm.Response, erro
 }
 
 func engine(t *testing.T) (*metaprompt.Engine, *model) {
-	index, err := vectors.Open("memory:", func(_ context.Context, text string) ([]float32, string, error) {
-		return vectors.EmbedLexical(text), vectors.Lexical, nil
-	})
+	store, err := memory.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
+	index := vectors.New(store, func(_ context.Context, text string) ([]float32, string, error) {
+		return vectors.EmbedLexical(text), vectors.Lexical, nil
+	})
 	m := &model{}
 	return &metaprompt.Engine{Model: m, Index: index}, m
 }

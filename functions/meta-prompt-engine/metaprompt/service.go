@@ -4,6 +4,7 @@ package metaprompt
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -22,6 +23,8 @@ import (
 type config struct {
 	services.URLs
 	Vectors string `env:"QL_VECTORS_URL" envDefault:"memory:"`
+	// APIKey is Qdrant's, in the place of the URL's.
+	APIKey string `env:"QL_VECTORS_API_KEY"`
 }
 
 // New builds the function.
@@ -31,12 +34,12 @@ func New(_ context.Context, environ runner.Environ) (*runner.Service, error) {
 		return nil, err
 	}
 	router := llmclient.New(cfg.Router)
-	index, err := vectors.Open(cfg.Vectors, embedWith(router))
+	store, err := openVectors(cfg)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("QL_VECTORS_URL: %w", err)
 	}
-	e := &Engine{Model: router, Index: index}
-	return &runner.Service{Handler: e.Handler()}, nil
+	e := &Engine{Model: router, Index: vectors.New(store, embedWith(router))}
+	return &runner.Service{Handler: e.Handler(), Close: func(context.Context) error { return store.Close() }}, nil
 }
 
 // Embedder makes vectors of texts; llmclient.Client is one.
@@ -97,7 +100,7 @@ func (e *Engine) Handler() http.Handler {
 			About string `json:"about,omitempty" maxLength:"65536" doc:"What the text is found by; empty: by itself"`
 		}
 	}) (*struct{}, error) {
-		return nil, e.Index.Add(ctx, in.Collection, vectors.Document{ID: in.ID, About: in.Body.About, Text: in.Body.Text})
+		return nil, asFault(e.Index.Add(ctx, in.Collection, vectors.Document{ID: in.ID, About: in.Body.About, Text: in.Body.Text}))
 	})
 	return mux
 }

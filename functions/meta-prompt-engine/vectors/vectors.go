@@ -1,4 +1,4 @@
-// Package vectors is the embedded similarity index of the meta-prompt-engine: collections of texts, searched by cosine.
+// Package vectors is the similarity index of the meta-prompt-engine: collections of texts, searched by cosine.
 package vectors
 
 import (
@@ -8,8 +8,6 @@ import (
 	"math"
 	"strings"
 	"unicode"
-
-	chromem "github.com/philippgille/chromem-go"
 )
 
 // Lexical names the vectors that are made of words alone, where no model offers embeddings: texts are similar when they share
@@ -28,37 +26,31 @@ type Document struct {
 	Kind  string  `json:"kind" doc:"How similarity was measured"`
 }
 
-// Index holds collections. It is safe for concurrent use.
+// Space is where vectors can be compared with each other: those of one collection, made in one way and of one length.
+type Space struct {
+	Collection string // letters, digits and _
+	Kind       string // see Embed
+}
+
+// Store keeps documents with their vectors. Vectors of another length than those of a space are in a space of their own, as after
+// a model has changed. Its methods may be called at the same time. Implementations pass the suite in vectorstest.
+type Store interface {
+	// Put keeps a document with its vector, which has at least one element that is not 0. One of the same ID in the space is replaced.
+	Put(ctx context.Context, s Space, d Document, vector []float32) error
+	// Nearest gives the n documents, over 0, whose vectors have the smallest angle to this one, best first, with Score set.
+	Nearest(ctx context.Context, s Space, vector []float32, n int) ([]Document, error)
+	// Close gives back what the store holds; nothing else may be called after it.
+	Close() error
+}
+
+// Index finds texts. It is safe for concurrent use.
 type Index struct {
-	db    *chromem.DB
+	store Store
 	embed Embed
 }
 
-// Open opens the index of QL_VECTORS_URL: "memory:" for one that ends with the process, "memory:DIR" for one that is kept in a folder.
-func Open(url string, embed Embed) (*Index, error) {
-	dir, ok := strings.CutPrefix(url, "memory:")
-	if !ok {
-		return nil, fmt.Errorf("QL_VECTORS_URL: %q is neither memory: nor memory:DIR", url)
-	}
-	if dir == "" {
-		return &Index{chromem.NewDB(), embed}, nil
-	}
-	db, err := chromem.NewPersistentDB(dir, false)
-	if err != nil {
-		return nil, fmt.Errorf("QL_VECTORS_URL: opening the index in %s: %w", dir, err)
-	}
-	return &Index{db, embed}, nil
-}
-
-func (x *Index) collection(name, kind string) (*chromem.Collection, error) {
-	c, err := x.db.GetOrCreateCollection(name+"@"+kind, nil, func(context.Context, string) ([]float32, error) {
-		return nil, fmt.Errorf("documents come with their vectors")
-	})
-	if err != nil {
-		return nil, fmt.Errorf("collection %s: %w", name, err)
-	}
-	return c, nil
-}
+// New makes an index on a store.
+func New(store Store, embed Embed) *Index { return &Index{store, embed} }
 
 // Add puts a text into a collection; one of the same ID is replaced.
 func (x *Index) Add(ctx context.Context, collection string, d Document) error {
@@ -69,18 +61,11 @@ func (x *Index) Add(ctx context.Context, collection string, d Document) error {
 	if err != nil {
 		return fmt.Errorf("adding to %s: %w", collection, err)
 	}
-	c, err := x.collection(collection, kind)
-	if err != nil {
-		return err
-	}
-	if err := c.AddDocument(ctx, chromem.Document{ID: d.ID, Content: d.Text, Metadata: map[string]string{aboutKey: d.About}, Embedding: vector}); err != nil {
+	if err := x.store.Put(ctx, Space{collection, kind}, d, vector); err != nil {
 		return fmt.Errorf("adding to %s: %w", collection, err)
 	}
 	return nil
 }
-
-// aboutKey is the metadata that holds what a document is found by.
-const aboutKey = "about"
 
 // Similar gives the n documents of a collection that are most like text and at least minimum like it, best first. Documents about
 // this very text, or about a part of what it led to, are left out: they would tell nothing new, and the same question would be put another way each time.
@@ -89,18 +74,15 @@ func (x *Index) Similar(ctx context.Context, collection, text string, n int, min
 	if err != nil {
 		return nil, fmt.Errorf("searching %s: %w", collection, err)
 	}
-	c, err := x.collection(collection, kind)
-	if err != nil || c.Count() == 0 {
-		return nil, err
-	}
-	found, err := c.QueryEmbedding(ctx, vector, min(n+sameLimit, c.Count()), nil, nil)
+	found, err := x.store.Nearest(ctx, Space{collection, kind}, vector, n+sameLimit)
 	if err != nil {
 		return nil, fmt.Errorf("searching %s: %w", collection, err)
 	}
 	var docs []Document
-	for _, r := range found {
-		if float64(r.Similarity) >= minimum && !strings.HasPrefix(r.Metadata[aboutKey], text) && len(docs) < n {
-			docs = append(docs, Document{ID: r.ID, About: r.Metadata[aboutKey], Text: r.Content, Score: float64(r.Similarity), Kind: kind})
+	for _, d := range found {
+		if d.Score >= minimum && !strings.HasPrefix(d.About, text) && len(docs) < n {
+			d.Kind = kind
+			docs = append(docs, d)
 		}
 	}
 	return docs, nil

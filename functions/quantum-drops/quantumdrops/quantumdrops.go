@@ -8,14 +8,11 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/quantumlayer-dev/quantumlayer/shared/blob"
-	"github.com/quantumlayer-dev/quantumlayer/shared/blob/file"
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 	"github.com/quantumlayer-dev/quantumlayer/shared/dropstore"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
@@ -33,7 +30,7 @@ const (
 type config struct {
 	// Database is "sqlite:PATH" or "postgres://…".
 	Database string `env:"QL_DATABASE_URL,required,notEmpty"`
-	// Blobs is "file://DIR": where bodies go that are too large for a row.
+	// Blobs is "file://DIR" or "s3://BUCKET": where bodies go that are too large for a row.
 	Blobs string `env:"QL_BLOBS_URL,required,notEmpty"`
 }
 
@@ -43,7 +40,7 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	blobs, err := openBlobs(cfg.Blobs)
+	blobs, err := openBlobs(ctx, cfg.Blobs)
 	if err != nil {
 		return nil, fmt.Errorf("QL_BLOBS_URL: %w", err)
 	}
@@ -58,15 +55,6 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 		},
 		Close: func(context.Context) error { return store.Close() },
 	}, nil
-}
-
-// openBlobs opens the store of a URL. What follows "file://" is the path as it is.
-func openBlobs(url string) (blob.Store, error) {
-	dir, isFile := strings.CutPrefix(url, "file://")
-	if !isFile || dir == "" {
-		return nil, errors.New("write file://DIR")
-	}
-	return file.Open(dir)
 }
 
 // The hooks are variables of huma, so they are set before any handler can read them.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quantumlayer-dev/quantumlayer/functions/quantum-drops/quantumdrops"
+	"github.com/quantumlayer-dev/quantumlayer/shared/blob/s3/s3test"
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 	"github.com/quantumlayer-dev/quantumlayer/shared/dropclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
@@ -75,7 +76,7 @@ func TestClientAgainstTheService(t *testing.T) {
 	t.Parallel()
 	for name, environ := range map[string]runner.Environ{
 		"sqlite":   {"QL_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "drops.db"), "QL_BLOBS_URL": "file://" + t.TempDir()},
-		"postgres": {"QL_DATABASE_URL": testservices.Postgres(t), "QL_BLOBS_URL": "file://" + t.TempDir()},
+		"postgres": {"QL_DATABASE_URL": testservices.Postgres(t), "QL_BLOBS_URL": s3test.New(t).URL},
 	} {
 		t.Run(name, func(t *testing.T) { // not parallel: the database ends with the parent
 			clientAgainst(t, dropclient.New(serveOn(t, environ)))
@@ -320,6 +321,8 @@ func TestWrongConfiguration(t *testing.T) {
 		"QL_BLOBS_URL is not set":           {"QL_DATABASE_URL": "sqlite:" + filepath.Join(dir, "a.db")},
 		"QL_DATABASE_URL is not set":        {"QL_BLOBS_URL": "file://" + dir},
 		"QL_BLOBS_URL: write file://DIR":    {"QL_DATABASE_URL": "sqlite:" + filepath.Join(dir, "a.db"), "QL_BLOBS_URL": dir},
+		"or s3://BUCKET":                    {"QL_DATABASE_URL": "sqlite:" + filepath.Join(dir, "a.db"), "QL_BLOBS_URL": "gs://key:s3cr3t@bucket"},
+		"must hold no credentials":          {"QL_DATABASE_URL": "sqlite:" + filepath.Join(dir, "a.db"), "QL_BLOBS_URL": "s3://key:s3cr3t@bucket"},
 		"QL_DATABASE_URL: the database URL": {"QL_DATABASE_URL": "mysql://root:s3cr3t@db", "QL_BLOBS_URL": "file://" + dir},
 	} {
 		_, err := quantumdrops.New(t.Context(), environ)

@@ -13,8 +13,16 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/blob"
 )
 
-// Run checks that the stores that open returns, each empty, keep the contract.
-func Run(t *testing.T, open func(t *testing.T) blob.Store) {
+// Place is where one or several stores keep their bodies.
+type Place interface {
+	// Open opens a store of the place, as one process of several would.
+	Open(t *testing.T) blob.Store
+	// Overwrite puts other bytes where the stores keep the body of a digest, as broken hardware would.
+	Overwrite(t *testing.T, digest string, body []byte)
+}
+
+// Run checks that the stores of places that create returns, each empty, keep the contract.
+func Run(t *testing.T, create func(t *testing.T) Place) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, blob.Store){
 		"round trip":            roundTrip,
@@ -26,7 +34,16 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, open(t))
+			test(t, create(t).Open(t))
+		})
+	}
+	for name, test := range map[string]func(*testing.T, Place){
+		"damage":        damage,
+		"two processes": twoProcesses,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, create(t))
 		})
 	}
 }
@@ -58,7 +75,7 @@ func wantBody(t *testing.T, s blob.Store, digest string, want []byte) {
 }
 
 func roundTrip(t *testing.T, s blob.Store) {
-	for _, size := range []int{0, 1, 64 << 10, 1 << 20} {
+	for _, size := range []int{0, 1, 64 << 10, 6 << 20} {
 		body := random(size)
 		wantBody(t, s, put(t, s, body), body)
 	}
@@ -125,4 +142,26 @@ func manyAtOnce(t *testing.T, s blob.Store) {
 		})
 	}
 	wg.Wait()
+}
+
+// damage of any kind is found by who reads, and mended by who puts.
+func damage(t *testing.T, p Place) {
+	s, body := p.Open(t), random(1000)
+	digest := put(t, s, body)
+	for name, other := range map[string][]byte{"a byte": append([]byte{body[0] + 1}, body[1:]...), "the end": body[:999], "all": {}, "more": append(body[:1000:1000], 0)} {
+		p.Overwrite(t, digest, other)
+		if _, err := s.Get(t.Context(), digest); !errors.Is(err, blob.ErrCorrupt) || errors.Is(err, blob.ErrNotFound) {
+			t.Errorf("%s is wrong: error %v, want ErrCorrupt", name, err)
+		}
+		wantBody(t, s, put(t, s, body), body)
+	}
+}
+
+func twoProcesses(t *testing.T, p Place) {
+	one, other, body := p.Open(t), p.Open(t), random(1000)
+	digest := put(t, one, body)
+	wantBody(t, other, digest, body)
+	put(t, other, body)
+	wantBody(t, one, digest, body)
+	wantBody(t, p.Open(t), digest, body)
 }

@@ -7,55 +7,46 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sync"
-	"time"
-
-	"github.com/maypok86/otter/v2"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/llm"
 )
 
-// entryBytes is what an answer takes besides its text, about.
-const entryBytes = 512
+// AnswerLimit is the longest text of an answer that is kept, in bytes.
+const AnswerLimit = 1 << 20
+
+// Store keeps answers for a router, or for several that share it. Its methods may be called at the same time and never fail: a
+// store that cannot be reached keeps nothing. Implementations pass the suite in cachetest.
+type Store interface {
+	// Take gives the answer kept under a key, or nil and the turn to ask for it: done is called when the answer was put or will
+	// not come. A store of several routers waits here while another of them asks, until that one is done or ctx ends.
+	Take(ctx context.Context, key string) (answer *llm.Response, done func())
+	// Put keeps an answer in the place of an older one.
+	Put(ctx context.Context, key string, answer llm.Response)
+	// Close gives back what the store holds; nothing else may be called after it.
+	Close() error
+}
 
 // Ask puts a question to a provider: it gives the text to each as it comes, and returns the whole answer.
 type Ask func(ctx context.Context, each func(text string) error) (llm.Response, error)
 
-// Memory is a cache in this process, bounded in bytes and time. It is safe for concurrent use.
-type Memory struct {
-	answers *otter.Cache[string, llm.Response] // nil: nothing is kept
+// Cache keeps answers in a store and lets equal questions share a call. It is safe for concurrent use.
+type Cache struct {
+	store Store
 
 	mu      sync.Mutex
 	calls   map[string]*call // those that others may join
 	running sync.WaitGroup
 }
 
-// Open opens the cache of QL_CACHE_URL, which must be "memory:". limit is in bytes of answers, 0: none are kept and equal
-// questions still share a call; ttl, over 0, is how long an answer is kept after it was written.
-func Open(url string, limit int64, ttl time.Duration) (*Memory, error) {
-	m := &Memory{calls: map[string]*call{}}
-	switch {
-	case url != "memory:":
-		return nil, errors.New("QL_CACHE_URL: memory: is the only cache that this router has")
-	case limit < 0:
-		return nil, errors.New("QL_CACHE_BYTES must not be below 0")
-	case ttl <= 0:
-		return nil, errors.New("QL_CACHE_TTL must be over 0; QL_CACHE_BYTES=0 keeps nothing")
-	case limit == 0:
-		return m, nil
+// New makes a cache, which closes the store with itself. Without one (nil) no answer is kept, and equal questions share a call
+// all the same.
+func New(store Store) *Cache {
+	if store == nil {
+		store = nothing{}
 	}
-	var err error
-	m.answers, err = otter.New(&otter.Options[string, llm.Response]{
-		MaximumWeight:    uint64(limit),
-		Weigher:          func(k string, r llm.Response) uint32 { return uint32(len(k) + len(r.Text) + entryBytes) },
-		ExpiryCalculator: otter.ExpiryWriting[string, llm.Response](ttl),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("making the cache: %w", err)
-	}
-	return m, nil
+	return &Cache{store: store, calls: map[string]*call{}}
 }
 
 // Key is a hash of all that shapes the answer; labels and NoCache do not.
@@ -74,16 +65,11 @@ func Key(provider string, req llm.Request) (string, error) {
 // before; nil: nobody listens. Cached says that this caller paid nothing. Only answers that ended by a normal stop are kept.
 //
 // Whoever waits can leave by ctx or by an error of each; the call itself ends when the last one has left.
-func (m *Memory) Do(ctx context.Context, key string, fresh bool, each func(string) error, ask Ask) (llm.Response, error) {
+func (m *Cache) Do(ctx context.Context, key string, fresh bool, each func(string) error, ask Ask) (llm.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return llm.Response{}, err
 	}
 	m.mu.Lock()
-	if kept, ok := m.kept(key); ok && !fresh {
-		m.mu.Unlock()
-		kept.Cached = true
-		return kept, tell(kept.Text, each)
-	}
 	c, joined := m.calls[key], false
 	if c != nil && !fresh {
 		joined = true
@@ -98,12 +84,12 @@ func (m *Memory) Do(ctx context.Context, key string, fresh bool, each func(strin
 	if err != nil {
 		return llm.Response{}, err
 	}
-	resp.Cached = joined
+	resp.Cached = resp.Cached || joined
 	return resp, nil
 }
 
-// Close waits until every call has ended, which is soon after the last caller has left.
-func (m *Memory) Close(ctx context.Context) error {
+// Close waits until every call has ended, which is soon after the last caller has left, and closes the store.
+func (m *Cache) Close(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() { m.running.Wait(); close(ended) }()
 	select {
@@ -111,21 +97,14 @@ func (m *Memory) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("waiting for calls to models: %w", ctx.Err())
 	}
-	if m.answers != nil {
-		m.answers.StopAllGoroutines()
+	if err := m.store.Close(); err != nil {
+		return fmt.Errorf("closing the cache: %w", err)
 	}
 	return nil
 }
 
-func (m *Memory) kept(key string) (llm.Response, bool) {
-	if m.answers == nil {
-		return llm.Response{}, false
-	}
-	return m.answers.GetIfPresent(key)
-}
-
 // start begins a call; m.mu is held.
-func (m *Memory) start(ctx context.Context, key string, fresh bool, ask Ask) *call {
+func (m *Cache) start(ctx context.Context, key string, fresh bool, ask Ask) *call {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the one who came first may leave first
 	c := newCall(cancel)
 	if !fresh {
@@ -133,11 +112,8 @@ func (m *Memory) start(ctx context.Context, key string, fresh bool, ask Ask) *ca
 	}
 	m.running.Go(func() {
 		defer cancel()
-		resp, err := guarded(ask)(ctx, c.say)
+		resp, err := m.answer(ctx, key, fresh, c.say, guarded(ask))
 		m.mu.Lock()
-		if err == nil && resp.FinishReason == llm.Stop && m.answers != nil {
-			m.answers.Set(key, resp)
-		}
 		m.forget(key, c)
 		m.mu.Unlock()
 		c.end(resp, err)
@@ -145,8 +121,29 @@ func (m *Memory) start(ctx context.Context, key string, fresh bool, ask Ask) *ca
 	return c
 }
 
+// answer takes the answer of the store, or asks and lets the store keep it.
+func (m *Cache) answer(ctx context.Context, key string, fresh bool, say func(string) error, ask Ask) (llm.Response, error) {
+	if !fresh {
+		kept, done := m.store.Take(ctx, key)
+		if kept != nil {
+			kept.Cached = true
+			return *kept, say(kept.Text)
+		}
+		defer done()
+		if err := ctx.Err(); err != nil { // while it waited
+			return llm.Response{}, err
+		}
+	}
+	resp, err := ask(ctx, say)
+	resp.Cached = false
+	if err == nil && resp.FinishReason == llm.Stop && len(resp.Text) <= AnswerLimit {
+		m.store.Put(context.WithoutCancel(ctx), key, resp) // paid for, also when the last caller has just left
+	}
+	return resp, err
+}
+
 // leave ends the call if nobody waits for it any more. Who asks from now on must not join a call that is being ended.
-func (m *Memory) leave(key string, c *call) {
+func (m *Cache) leave(key string, c *call) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if c.waiting--; c.waiting == 0 {
@@ -155,8 +152,15 @@ func (m *Memory) leave(key string, c *call) {
 	}
 }
 
-func (m *Memory) forget(key string, c *call) {
+func (m *Cache) forget(key string, c *call) {
 	if m.calls[key] == c {
 		delete(m.calls, key)
 	}
 }
+
+// nothing is a store that keeps nothing.
+type nothing struct{}
+
+func (nothing) Take(context.Context, string) (*llm.Response, func()) { return nil, func() {} }
+func (nothing) Put(context.Context, string, llm.Response)            {}
+func (nothing) Close() error                                         { return nil }

@@ -18,7 +18,7 @@ const pieceLimit = 8 << 10
 // call is one question on its way to a provider. It holds the text so far, so that who joins late hears it from the beginning.
 type call struct {
 	cancel  context.CancelFunc
-	waiting int           // guarded by Memory.mu
+	waiting int           // guarded by Cache.mu
 	ended   chan struct{} // closed once resp and err are set
 	resp    llm.Response
 	err     error
