@@ -23,14 +23,16 @@ test-deps: ## Install the real servers that the tests talk to (PostgreSQL, Redis
 lint: ## golangci-lint, pinned in tools/go.mod, with the import rules
 	$(GO) tool -modfile=tools/go.mod golangci-lint run ./...
 
-generate: ## Write again what is generated: docs/api
+generate: ## Write again what is generated: docs/api, config
 	$(GO) run ./docs/api/generate
+	$(GO) run ./config/generate
 
 verify: ## What is checked in is what would be generated, formatted and vetted
-	@test -z "$$(gofmt -l cmd docs functions shared test worker)" || { echo "run gofmt -w on:"; gofmt -l cmd docs functions shared test worker; exit 1; }
+	@test -z "$$(gofmt -l cmd config docs functions shared test worker)" || { echo "run gofmt -w on:"; gofmt -l cmd config docs functions shared test worker; exit 1; }
 	$(GO) vet ./...
 	$(GO) mod tidy -diff
 	$(GO) run ./docs/api/generate -check
+	$(GO) run ./config/generate -check
 
 bench: ## The benchmarks behind the README's figures
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench
