@@ -40,6 +40,9 @@ func TestWhatComesNextIsWokenWhileAStepRuns(t *testing.T) {
 	if counts["quantum-capsule"] != 0 || counts["code-generation"] != 0 {
 		t.Errorf("woken %v: more than the next two steps", counts)
 	}
+	if w.every = time.Hour; !w.due("quantum-capsule") || w.due("quantum-capsule") {
+		t.Error("a function is woken by each of several runs")
+	}
 	var none *Waker
 	none.while(t.Context(), pipeline.PromptEnhancement)()
 }
