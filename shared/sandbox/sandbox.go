@@ -303,6 +303,9 @@ func (j Job) prepare(s Support) (Job, error) {
 			return Job{}, fmt.Errorf("mount %q: access %d is unknown", m.Source, m.Access)
 		}
 		if s.Mode != Pod {
+			if m.Access == Growing {
+				m.Access = Scratch
+			}
 			continue
 		}
 		copied := m.Access == Scratch || m.Access == Growing
