@@ -151,6 +151,9 @@ func runCommand(p plan, i int, stop <-chan struct{}) (status, error) {
 		}
 	}
 	if startErr != nil {
+		if err := errors.Join(killOthers(p.Mode), reapAll()); err != nil { // what was to become the command
+			return st, err
+		}
 		var broken *setUpError
 		if errors.As(startErr, &broken) {
 			return st, broken

@@ -100,6 +100,10 @@ func TestNothingIsLeftInPod(t *testing.T) {
 			"mkdir -p $HOME/a/b; touch $HOME/a/b/c; chmod 0 $HOME/a/b $HOME/a"}}},
 	}
 	job.Dir = job.Mounts[len(job.Mounts)-1].Target
+	before, err := children(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := mustRun(t, job)
 	if got := string(r.Commands[0].Output); !r.Commands[0].OK() || !strings.HasPrefix(got, "old") || !strings.HasSuffix(got, "refused\nnew\n") {
 		t.Errorf("%+v: %s", r.Commands[0], got)
@@ -110,12 +114,11 @@ func TestNothingIsLeftInPod(t *testing.T) {
 	if _, err := os.Lstat(jobRoot()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the job's folder is there: %v", err)
 	}
-	if kids, err := children(os.Getpid()); err != nil || len(kids) != 0 {
-		t.Errorf("processes %v are there, %v", kids, err)
+	if after, err := children(os.Getpid()); err != nil || len(after) > len(before) {
+		t.Errorf("processes %v are there, %v before, %v", after, before, err)
 	}
 }
 
-// A cache entry that the next job would get cannot be changed through its link.
 func TestMountsMustBePossible(t *testing.T) {
 	t.Parallel()
 	pod := Support{Mode: Pod}
@@ -184,7 +187,8 @@ func TestOpenNetworkIsFoundOut(t *testing.T) {
 	}
 }
 
-// NetworkVar names addresses outside of the pod that must not answer.
+// networkVar names addresses outside of the pod that must not answer, as
+// network/host:port.
 const networkVar = "SANDBOX_TEST_OUTSIDE"
 
 func TestPodHasNoWayOut(t *testing.T) {
@@ -198,7 +202,8 @@ func TestPodHasNoWayOut(t *testing.T) {
 		network, address, _ := strings.Cut(a, "/")
 		t.Run(a, func(t *testing.T) {
 			t.Parallel()
-			mustBeRefused(t, mustRun(t, tryJob(t, "dial", "NETWORK="+network, "TARGET="+address)))
+			try := map[string]string{"tcp": "connect", "udp": "dial"}[network]
+			mustBeRefused(t, mustRun(t, tryJob(t, try, "NETWORK="+network, "TARGET="+address)))
 		})
 	}
 }

@@ -43,8 +43,18 @@ var tries = map[string]func() error{
 
 	// the host's network
 	"dial":      func() error { return tryDial(os.Getenv("NETWORK"), os.Getenv("TARGET")) },
+	"connect": func() error {
+		c, err := net.DialTimeout("tcp", os.Getenv("TARGET"), 5*time.Second)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	},
 	"fast open": tryFastOpen,
 	"multipath": tryMultipath,
+
+	// a server for others to try, see scripts/sandbox-in-cluster
+	"serve": tryServe,
 
 	// parts of the kernel
 	"packet socket":    func() error { return trySocket(unix.AF_PACKET, unix.SOCK_RAW, 0) },
@@ -236,6 +246,21 @@ func tryDial(network, address string) error {
 	}
 	_, err = io.ReadAtLeast(c, make([]byte, 5), 5)
 	return err
+}
+
+// tryServe echoes TCP and UDP at TARGET until it is killed.
+func tryServe() error {
+	l, err := net.Listen("tcp", os.Getenv("TARGET"))
+	if err != nil {
+		return err
+	}
+	p, err := net.ListenPacket("udp", os.Getenv("TARGET"))
+	if err != nil {
+		return err
+	}
+	go echoPackets(p)
+	echo(l)
+	return nil
 }
 
 func targetAddress() (*unix.SockaddrInet4, error) {
