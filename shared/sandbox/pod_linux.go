@@ -180,24 +180,6 @@ func whatIsLeft(s *supervisor, since unix.Timespec) error {
 
 func later(a, b unix.Timespec) bool { return a.Sec > b.Sec || a.Sec == b.Sec && a.Nsec > b.Nsec }
 
-// RemoveAll removes a folder, also where its owner has no right left to look
-// into parts of it. A folder that is not there is no error.
-func RemoveAll(dir string) error {
-	if os.RemoveAll(dir) == nil {
-		return nil
-	}
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && e.IsDir() {
-			err = os.Chmod(path, 0o700)
-		}
-		return err
-	})
-	if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
-		return fmt.Errorf("removing %s: %w", dir, err)
-	}
-	return nil
-}
-
 // diskEvery is how often the files of a job are looked at, and rests at least
 // nine tenths of the time.
 const diskEvery = 100 * time.Millisecond

@@ -42,7 +42,7 @@ var tries = map[string]func() error{
 	"inherited": tryInherited,
 
 	// the host's network
-	"dial":      func() error { return tryDial(os.Getenv("NETWORK"), os.Getenv("TARGET")) },
+	"dial": func() error { return tryDial(os.Getenv("NETWORK"), os.Getenv("TARGET")) },
 	"connect": func() error {
 		c, err := net.DialTimeout("tcp", os.Getenv("TARGET"), 5*time.Second)
 		if err != nil {
