@@ -4,6 +4,7 @@ package dropstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -40,7 +41,9 @@ type Store interface {
 }
 
 // Open opens the store at a database URL, "sqlite:PATH" or "postgres://…", and
-// brings its tables up to date. Errors never hold the URL's password.
+// brings its tables up to date. Blobs, which may be nil with PostgreSQL only, is
+// where large bodies go; nil keeps them in the database. Errors never hold the
+// URL's password.
 func Open(ctx context.Context, databaseURL string, blobs blob.Store) (Store, error) {
 	scheme, rest, _ := strings.Cut(databaseURL, ":")
 	switch scheme {
@@ -48,6 +51,9 @@ func Open(ctx context.Context, databaseURL string, blobs blob.Store) (Store, err
 		path, err := sqlitePath(rest)
 		if err != nil {
 			return nil, err
+		}
+		if blobs == nil {
+			return nil, errors.New("only PostgreSQL keeps large bodies itself: with sqlite: they need a blob store")
 		}
 		return sqlite.Open(ctx, path, blobs)
 	case "postgres", "postgresql":

@@ -53,7 +53,7 @@ func Main(f Function) {
 		os.Exit(2)
 	}
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.LogLevel})).With("function", f.Name))
-	service, err := f.New(ctx, environ)
+	service, err := patiently(ctx, f, environ)
 	if err != nil {
 		slog.Error("cannot start", "cause", err.Error())
 		fmt.Fprintf(os.Stderr, "%s: %v\n", f.Name, err)
@@ -67,6 +67,27 @@ func Main(f Function) {
 	if err := Serve(ctx, ln, service, cfg); err != nil {
 		slog.Error("ended", "cause", err.Error())
 		os.Exit(1)
+	}
+}
+
+// patience is how long a function waits for a store that does not answer. In a cluster everything starts at the same time, and
+// a process that ends is started again later and later.
+const patience = 30 * time.Second
+
+// patiently builds a function, again and again while what it needs does not answer.
+func patiently(ctx context.Context, f Function, environ Environ) (*Service, error) {
+	deadline := time.Now().Add(patience)
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		service, err := f.New(ctx, environ)
+		if err == nil || !fault.Is(err, fault.Unavailable) || time.Now().Add(pause).After(deadline) {
+			return service, err
+		}
+		slog.Warn("waiting for what does not answer yet", "cause", err.Error())
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(pause):
+		}
 	}
 }
 

@@ -119,6 +119,21 @@ func (c *Client) Page(ctx context.Context, status workflow.Status, cursor string
 	return page, c.json(ctx, http.MethodGet, runs+"?"+query.Encode(), nil, nil, &page)
 }
 
+// DeadLetters gives the events that could not be delivered, the oldest first.
+func (c *Client) DeadLetters(ctx context.Context) ([]workflow.DeadLetter, error) {
+	all := []workflow.DeadLetter{}
+	for cursor := ""; ; {
+		var page workflow.DeadLetters
+		if err := c.json(ctx, http.MethodGet, "/v1/dead-letters?cursor="+url.QueryEscape(cursor), nil, nil, &page); err != nil {
+			return nil, err
+		}
+		all = append(all, page.Events...)
+		if cursor = page.Cursor; cursor == "" {
+			return all, nil
+		}
+	}
+}
+
 // List gives at most limit runs, newest first.
 func (c *Client) List(ctx context.Context, limit int) ([]workflow.Summary, error) {
 	all := []workflow.Summary{}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
@@ -16,8 +17,8 @@ const (
 	// wakeEvery is less than the shortest time for which Knative keeps an idle function: the next one is still awake however
 	// long the stage before it takes.
 	wakeEvery = 20 * time.Second
-	// wakeTimeout bounds one call; a function that needs longer to start is started nevertheless.
-	wakeTimeout = 30 * time.Second
+	// wakeTimeout bounds one call, so that it is over before the next; a function that needs longer to start is started nevertheless.
+	wakeTimeout = 15 * time.Second
 )
 
 // beginning is what follows before any stage runs.
@@ -43,11 +44,14 @@ var next = map[pipeline.Stage][]string{
 type Waker struct {
 	functions map[string]*httpclient.Client
 	every     time.Duration
+
+	mu    sync.Mutex
+	woken map[string]time.Time // when each function was last woken
 }
 
 // NewWaker makes a waker of the functions of a configuration.
 func NewWaker(cfg *Config) *Waker {
-	w := &Waker{functions: map[string]*httpclient.Client{}, every: wakeEvery}
+	w := &Waker{functions: map[string]*httpclient.Client{}, every: wakeEvery, woken: map[string]time.Time{}}
 	for name, url := range map[string]string{
 		"llm-router": cfg.Router, "meta-prompt-engine": cfg.MetaPrompt, "parser": cfg.Parser, "agent-orchestrator": cfg.Orchestrator,
 		"quantum-drops": cfg.Drops, "quantum-capsule": cfg.Capsule, "sandbox-runner": cfg.Sandbox,
@@ -73,7 +77,9 @@ func (w *Waker) while(ctx context.Context, step pipeline.Stage) (end func()) {
 		defer tick.Stop()
 		for {
 			for _, name := range names {
-				go w.wake(context.WithoutCancel(ctx), name)
+				if w.due(name) {
+					go w.wake(context.WithoutCancel(ctx), name)
+				}
 			}
 			select {
 			case <-ended:
@@ -94,6 +100,19 @@ func ahead(step pipeline.Stage) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// due says that a function has not been woken for a while, and notes that it is now. Calls that wait for a function to start
+// count as load: several of them would start as many pods.
+func (w *Waker) due(name string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	if now.Sub(w.woken[name]) < w.every*9/10 {
+		return false
+	}
+	w.woken[name] = now
+	return true
 }
 
 func (w *Waker) wake(ctx context.Context, name string) {

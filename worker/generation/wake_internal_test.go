@@ -40,6 +40,9 @@ func TestWhatComesNextIsWokenWhileAStepRuns(t *testing.T) {
 	if counts["quantum-capsule"] != 0 || counts["code-generation"] != 0 {
 		t.Errorf("woken %v: more than the next two steps", counts)
 	}
+	if other, _ := waking(t); !other.due("parser") || other.due("parser") {
+		t.Error("a function is woken by each of several runs")
+	}
 	var none *Waker
 	none.while(t.Context(), pipeline.PromptEnhancement)()
 }

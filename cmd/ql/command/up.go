@@ -33,7 +33,7 @@ stopped, also by a crash, go on when it starts again.
 
 Stores are chosen by one variable each; without them everything is kept in the data folder:
   QL_DATABASE_URL   sqlite:PATH | postgres://USER:PASSWORD@HOST/DATABASE
-  QL_BLOBS_URL      file://DIR | s3://BUCKET[/PREFIX][?region=…&endpoint=…], credentials as the AWS SDK finds them
+  QL_BLOBS_URL      file://DIR | database: (with PostgreSQL) | s3://BUCKET[/PREFIX][?region=…&endpoint=…], credentials as the AWS SDK finds them
   QL_CACHE_URL      memory: | redis://[USER:PASSWORD@]HOST:PORT, password also in QL_CACHE_PASSWORD
   QL_VECTORS_URL    memory: | memory:DIR | qdrant://HOST:PORT, its key in QL_VECTORS_API_KEY
   QL_EVENTS_URL     embedded: | nats://HOST:PORT

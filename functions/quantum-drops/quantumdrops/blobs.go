@@ -10,8 +10,14 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/blob/s3"
 )
 
-// openBlobs opens the store of a URL. What follows "file://" is the path as it is.
+// inDatabase is the URL that keeps large bodies where the drops are.
+const inDatabase = "database:"
+
+// openBlobs opens the store of a URL; nil is that of the database. What follows "file://" is the path as it is.
 func openBlobs(ctx context.Context, url string) (blob.Store, error) {
+	if url == inDatabase {
+		return nil, nil //nolint:nilnil // as dropstore.Open takes it
+	}
 	switch scheme, rest, _ := strings.Cut(url, "://"); {
 	case scheme == "file" && rest != "":
 		return file.Open(rest)
@@ -19,5 +25,5 @@ func openBlobs(ctx context.Context, url string) (blob.Store, error) {
 		return s3.Open(ctx, url)
 	}
 	// What has no known scheme may begin with a password.
-	return nil, errors.New("write file://DIR or " + s3.Forms)
+	return nil, errors.New("write file://DIR, " + inDatabase + " or " + s3.Forms)
 }

@@ -75,8 +75,9 @@ func without(artifact drop.Drop) drop.Drop {
 func TestClientAgainstTheService(t *testing.T) {
 	t.Parallel()
 	for name, environ := range map[string]runner.Environ{
-		"sqlite":   {"QL_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "drops.db"), "QL_BLOBS_URL": "file://" + t.TempDir()},
-		"postgres": {"QL_DATABASE_URL": testservices.Postgres(t), "QL_BLOBS_URL": s3test.New(t).URL},
+		"sqlite":         {"QL_DATABASE_URL": "sqlite:" + filepath.Join(t.TempDir(), "drops.db"), "QL_BLOBS_URL": "file://" + t.TempDir()},
+		"postgres":       {"QL_DATABASE_URL": testservices.Postgres(t), "QL_BLOBS_URL": s3test.New(t).URL},
+		"postgres alone": {"QL_DATABASE_URL": testservices.Postgres(t), "QL_BLOBS_URL": "database:"},
 	} {
 		t.Run(name, func(t *testing.T) { // not parallel: the database ends with the parent
 			clientAgainst(t, dropclient.New(serveOn(t, environ)))

@@ -101,7 +101,7 @@ func TestDeadLettersAreListed(t *testing.T) {
 	if err := platform.Drops.Store(t.Context(), []drop.Drop{d}); err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.Get(url + "/v1/dead-letters") //nolint:noctx // a server of this test
+	resp, err := http.Get(url + "/v1/dead-letters")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,9 +29,9 @@ var migrations embed.FS
 const migrationsTable = "quantum_drops_migrations"
 
 // Open connects to the database of a "postgres://…" URL and brings its tables up
-// to date; several processes may do so at the same time. The role needs the right
+// to date; without a blob store (nil), large bodies are kept in the same database; several processes may do so at the same time. The role needs the right
 // to create tables. Errors say what to do and never hold the password.
-func Open(ctx context.Context, databaseURL string, blobs blob.Store) (_ *Store, err error) {
+func Open(ctx context.Context, databaseURL string, large blob.Store) (_ *Store, err error) {
 	config, err := parse(databaseURL)
 	if err != nil {
 		return nil, err
@@ -51,7 +51,10 @@ func Open(ctx context.Context, databaseURL string, blobs blob.Store) (_ *Store, 
 	if err := migrate(ctx, pool); err != nil {
 		return nil, fmt.Errorf("opening the drop store on PostgreSQL at %s: %w", place(&config.ConnConfig.Config), err)
 	}
-	s := &Store{pool: pool, blobs: blobs}
+	s := &Store{pool: pool, blobs: large}
+	if large == nil {
+		s.blobs = &blobs{pool}
+	}
 	return s, s.addMonths(ctx)
 }
 

@@ -25,6 +25,9 @@ type Store struct {
 	month atomic.Int64
 }
 
+// Blobs is where large bodies are.
+func (s *Store) Blobs() blob.Store { return s.blobs }
+
 // addMonths makes the partitions of this month and the next, once a month. Drops
 // of other months go to the default partition.
 func (s *Store) addMonths(ctx context.Context) error {

@@ -1,11 +1,12 @@
 // Command fit makes the platform's manifests fit a cluster of one small node for the tests: it reads them from standard input and
 // writes them to standard output. What it changes, and nothing else: processor requests become 10m, since a node of two
-// processors has not what the platform asks for; volume claims become empty directories, since the node has no storage class;
-// Qdrant is left out, since there is no image of it, and similar texts are kept in memory.
+// processors has not what the platform asks for; each volume claim gets a volume that is a folder of the node, below -volumes,
+// since the node has no storage class; Qdrant is left out, since there is no image of it, and similar texts are kept in memory.
 package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -16,13 +17,20 @@ import (
 type object = map[string]any
 
 func main() {
-	if err := fit(os.Stdin, os.Stdout); err != nil {
+	volumes := flag.String("volumes", "", "folder of the node for the volumes")
+	node := flag.String("node", "", "name of the node")
+	flag.Parse()
+	if *volumes == "" || *node == "" {
+		fmt.Fprintln(os.Stderr, "fit: -volumes and -node are needed")
+		os.Exit(2)
+	}
+	if err := fit(os.Stdin, os.Stdout, *volumes, *node); err != nil {
 		fmt.Fprintf(os.Stderr, "fit: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func fit(in io.Reader, out io.Writer) error {
+func fit(in io.Reader, out io.Writer, volumes, node string) error {
 	decoder, encoder := yaml.NewDecoder(in), yaml.NewEncoder(out)
 	for {
 		var o object
@@ -36,9 +44,10 @@ func fit(in io.Reader, out io.Writer) error {
 		if o == nil || name(o) == "qdrant" {
 			continue
 		}
-		change(o)
-		if err := encoder.Encode(o); err != nil {
-			return err
+		for _, o := range append(volumesOf(o, volumes, node), change(o)) {
+			if err := encoder.Encode(o); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -49,26 +58,44 @@ func name(o object) string {
 	return n
 }
 
-func change(o object) {
+// change changes what has to be.
+func change(o object) object {
 	if o["kind"] == "ConfigMap" && name(o) == "service-config" {
 		o["data"].(object)["QL_VECTORS_URL"] = "memory:"
 	}
 	spec, _ := o["spec"].(object)
 	template, _ := spec["template"].(object)
 	pod, _ := template["spec"].(object)
-	if pod == nil {
-		return
-	}
-	for _, c := range pod["containers"].([]any) {
+	containers, _ := pod["containers"].([]any)
+	for _, c := range containers {
 		resources, _ := c.(object)["resources"].(object)
 		if requests, ok := resources["requests"].(object); ok {
 			requests["cpu"] = "10m"
 		}
 	}
+	return o
+}
+
+// volumesOf are volumes for the claims of a StatefulSet of one replica.
+func volumesOf(o object, dir, node string) []object {
+	spec, _ := o["spec"].(object)
 	claims, _ := spec["volumeClaimTemplates"].([]any)
-	delete(spec, "volumeClaimTemplates")
+	var volumes []object
 	for _, c := range claims {
-		volumes, _ := pod["volumes"].([]any)
-		pod["volumes"] = append(volumes, object{"name": name(c.(object)), "emptyDir": object{}})
+		claim := name(c.(object)) + "-" + name(o) + "-0"
+		request := c.(object)["spec"].(object)
+		volumes = append(volumes, object{
+			"apiVersion": "v1", "kind": "PersistentVolume", "metadata": object{"name": claim},
+			"spec": object{
+				"capacity":    request["resources"].(object)["requests"],
+				"accessModes": request["accessModes"],
+				"claimRef":    object{"namespace": o["metadata"].(object)["namespace"], "name": claim},
+				"local":       object{"path": dir + "/" + claim},
+				"nodeAffinity": object{"required": object{"nodeSelectorTerms": []object{{"matchExpressions": []object{
+					{"key": "kubernetes.io/hostname", "operator": "In", "values": []string{node}},
+				}}}}},
+			},
+		})
 	}
+	return volumes
 }

@@ -1,0 +1,201 @@
+// Package e2e tries the whole platform on a real cluster with Knative: the one of $KUBECONFIG, which should have nothing else
+// to do. It deploys config/ with ko into the registry of $KO_DOCKER_REPO and needs kubectl, ko and crane in the PATH. Where
+// no cluster is named the tests are skipped.
+//
+// The node must be this machine: volumes are folders here, and the tests' own receiver of events listens here.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Namespaces of the platform.
+const (
+	functions = "quantumlayer"
+	temporal  = "temporal"
+)
+
+// prompt is the one that runs on both shapes of the platform.
+const prompt = "A REST API for a lending library: members, books, loans. A member borrows at most five books; a loan is due after 21 days."
+
+// ql is the command, built once.
+var ql string
+
+func TestMain(m *testing.M) {
+	if os.Getenv("KUBECONFIG") == "" {
+		fmt.Println("no cluster: set KUBECONFIG to that of a cluster with Knative, see docs/operations/e2e.md")
+		os.Exit(m.Run()) // each test says that it is skipped
+	}
+	dir, err := os.MkdirTemp("", "ql-e2e-")
+	if err == nil {
+		ql = filepath.Join(dir, "ql")
+		err = deploy(dir)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
+	}
+	os.Exit(code)
+}
+
+// cluster skips a test where there is none.
+func cluster(t *testing.T) {
+	t.Helper()
+	if os.Getenv("KUBECONFIG") == "" {
+		t.Skip("needs a cluster with Knative in KUBECONFIG")
+	}
+}
+
+// command runs a program in the module's root and gives what it printed.
+func command(ctx context.Context, stdin []byte, name string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = "../.."
+	cmd.Stdin = bytes.NewReader(stdin)
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		said := errs.String()
+		return out, fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, said[max(0, len(said)-2000):])
+	}
+	return out, nil
+}
+
+// kubectl runs kubectl for a test, which fails where it does.
+func kubectl(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := command(t.Context(), nil, "kubectl", args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// deploy builds and applies the platform as it is checked in, fitted to the node, and waits until it is there.
+func deploy(dir string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
+	defer cancel()
+	if _, err := command(ctx, nil, "go", "build", "-o", ql, "./cmd/ql"); err != nil {
+		return err
+	}
+	node, err := command(ctx, nil, "kubectl", "get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
+	if err != nil {
+		return err
+	}
+	volumes := filepath.Join(dir, "volumes")
+	for _, claim := range []string{"data-postgres-0", "data-redis-0", "data-nats-0"} {
+		if err := os.MkdirAll(filepath.Join(volumes, claim), 0o777); err != nil {
+			return err
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the node's pods have users of their own
+		return err
+	}
+	if err := koConfig(ctx, dir); err != nil {
+		return err
+	}
+	flags := strings.Fields(os.Getenv("KO_FLAGS"))
+	manifests, err := command(ctx, nil, "env", append([]string{"KO_CONFIG_PATH=" + dir, "ko", "resolve", "-f", "config/"}, flags...)...)
+	if err != nil {
+		return err
+	}
+	fitted, err := command(ctx, manifests, "go", "run", "./test/e2e/fit", "-volumes", volumes, "-node", string(node))
+	if err != nil {
+		return err
+	}
+	for _, namespace := range []string{functions, temporal} {
+		if err := secret(ctx, namespace); err != nil {
+			return err
+		}
+	}
+	if _, err := command(ctx, fitted, "kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
+		return err
+	}
+	for _, args := range [][]string{
+		{"-n", temporal, "rollout", "status", "statefulset/postgres", "--timeout=5m"},
+		{"-n", temporal, "rollout", "status", "deployment/temporal", "--timeout=5m"},
+		{"-n", temporal, "rollout", "status", "deployment/worker", "--timeout=5m"},
+		{"-n", functions, "wait", "ksvc", "--all", "--for=condition=Ready", "--timeout=5m"},
+		{"-n", functions, "wait", "broker,trigger", "--all", "--for=condition=Ready", "--timeout=5m"},
+	} {
+		if _, err := command(ctx, nil, "kubectl", args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// koConfig is .ko.yaml with the base images of $KO_DEFAULTBASEIMAGE and $QL_SANDBOX_BASEIMAGE, where they are set: a cluster
+// without a way to the registries of the checked-in ones names its own.
+func koConfig(_ context.Context, dir string) error {
+	text, err := os.ReadFile("../../.ko.yaml")
+	if err != nil {
+		return err
+	}
+	if base := os.Getenv("QL_SANDBOX_BASEIMAGE"); base != "" {
+		before, after, ok := strings.Cut(string(text), "functions/sandbox-runner: ")
+		if !ok {
+			return fmt.Errorf(".ko.yaml names no base image of sandbox-runner")
+		}
+		_, rest, _ := strings.Cut(after, "\n")
+		text = []byte(before + "functions/sandbox-runner: " + base + "\n" + rest)
+	}
+	return os.WriteFile(filepath.Join(dir, ".ko.yaml"), text, 0o600)
+}
+
+// secret makes the database's credentials, with the namespace where that is missing.
+func secret(ctx context.Context, namespace string) error {
+	for _, args := range [][]string{
+		{"create", "namespace", namespace},
+		{"create", "secret", "generic", "postgres-credentials", "-n", namespace, "--from-literal=username=quantumlayer", "--from-literal=password=only-for-tests"},
+	} {
+		object, err := command(ctx, nil, "kubectl", append(args, "--dry-run=client", "-o", "yaml")...)
+		if err != nil {
+			return err
+		}
+		if _, err := command(ctx, object, "kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eventually waits for something that a cluster does in its own time.
+func eventually(t *testing.T, what string, patience time.Duration, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !is(); time.Sleep(time.Second) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not after %s: %s", patience, what)
+		}
+	}
+}
+
+// atZero waits until no function runs.
+func atZero(t *testing.T) {
+	t.Helper()
+	eventually(t, "every function is at zero", 8*time.Minute, func() bool {
+		return strings.TrimSpace(kubectl(t, "-n", functions, "get", "pods", "-l", "serving.knative.dev/service", "-o", "name")) == ""
+	})
+}
+
+// api is where workflow-api answers from outside.
+func api(t *testing.T) string {
+	t.Helper()
+	url := strings.TrimSpace(kubectl(t, "-n", functions, "get", "ksvc", "workflow-api", "-o", "jsonpath={.status.url}"))
+	if at := os.Getenv("CLUSTER_HTTP"); at != "" { // the ingress listens on another port than 80
+		url += ":" + at[strings.LastIndex(at, ":")+1:]
+	}
+	return url
+}
