@@ -12,8 +12,8 @@ import (
 
 // confine takes from the calling thread, and from all that it starts, what a
 // job must not have. Capabilities go before the filters, which need none.
-func confine(job Job) error {
-	if err := setLimits(job.Limits); err != nil {
+func confine(p plan) error {
+	if err := setLimits(p.Job.Limits); err != nil {
 		return err
 	}
 	if err := dropCapabilities(); err != nil {
@@ -22,10 +22,10 @@ func confine(job Job) error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("forbidding new privileges: %w", err)
 	}
-	if err := restrictPaths(job); err != nil {
+	if err := restrict(p); err != nil {
 		return fmt.Errorf("landlock: %w", err)
 	}
-	if err := filterSyscalls(); err != nil {
+	if err := filterSyscalls(policy(p.Mode)); err != nil {
 		return fmt.Errorf("seccomp: %w", err)
 	}
 	return nil
@@ -70,6 +70,11 @@ func dropCapabilities() error {
 		if errors.Is(err, unix.EINVAL) { // past the last one that the kernel knows
 			break
 		}
+		// Without a capability to drop any, the rest of the set is out of reach:
+		// no program that we start can have new privileges.
+		if c == 0 && errors.Is(err, unix.EPERM) {
+			break
+		}
 		if err != nil {
 			return fmt.Errorf("dropping capability %d: %w", c, err)
 		}
@@ -96,7 +101,7 @@ const (
 )
 
 // landlockHandled is what version abi can restrict.
-func landlockHandled(abi int) ll.RulesetAttr {
+func landlockHandled(mode Mode, abi int) ll.RulesetAttr {
 	var a ll.RulesetAttr
 	rights := uint64(ll.AccessFSMakeSym)<<1 - 1
 	for version, more := range map[int]uint64{
@@ -110,8 +115,10 @@ func landlockHandled(abi int) ll.RulesetAttr {
 	if abi >= 6 {
 		a.Scoped = ll.ScopeAbstractUnixSocket | ll.ScopeSignal
 	}
-	// Network rules are left out: the namespace has no way out, and tests may
-	// use its loopback as they like.
+	// A namespace has no way out, and tests may use its loopback as they like.
+	if mode == Pod && abi >= 4 {
+		a.HandledAccessNet = ll.AccessNetConnectTCP
+	}
 	return a
 }
 
@@ -124,11 +131,12 @@ func landlockABI() (int, error) {
 	return abi, err
 }
 
-// restrictPaths says once more, to another part of the kernel, which paths the
-// job has. go-landlock's Restrict does so for all threads and needs /proc for
-// it in a cgo build; here one thread is enough and /proc may be missing, so
-// this uses its system calls.
-func restrictPaths(job Job) error {
+// restrict tells Landlock which paths the job has: in mode Namespaces once more,
+// to another part of the kernel; in mode Pod for the first time, and to which
+// ports it may connect. go-landlock's Restrict does so for all threads and needs
+// /proc for it in a cgo build; here one thread is enough and /proc may be
+// missing, so this uses its system calls.
+func restrict(p plan) error {
 	abi, err := landlockABI()
 	if err != nil {
 		return err
@@ -136,7 +144,7 @@ func restrictPaths(job Job) error {
 	if abi == 0 {
 		return nil // Detect's answer says so
 	}
-	attr := landlockHandled(abi)
+	attr := landlockHandled(p.Mode, abi)
 	ruleset, err := ll.LandlockCreateRuleset(&attr, 0)
 	if err != nil {
 		return fmt.Errorf("creating a ruleset: %w", err)
@@ -144,22 +152,32 @@ func restrictPaths(job Job) error {
 	allow := func(path string, rights uint64) error {
 		return allowPath(ruleset, path, rights&attr.HandledAccessFS)
 	}
+	read, write := []string{"/etc", "/proc", "/dev"}, []string{"/tmp", "/dev/shm"}
+	if p.Mode == Pod {
+		read, write = podReadable(), []string{podRoot(p.Temp)}
+	}
 	var errs []error
-	for _, p := range []string{"/etc", "/proc", "/dev"} {
+	for _, p := range read {
 		errs = append(errs, allow(p, landlockRead))
 	}
-	for _, p := range []string{"/tmp", "/dev/shm"} {
+	for _, p := range write {
 		errs = append(errs, allow(p, landlockRead|landlockWrite))
 	}
 	for _, p := range devices {
 		errs = append(errs, allow(p, ll.AccessFSReadFile|ll.AccessFSWriteFile|ll.AccessFSTruncate))
 	}
-	for _, m := range job.Mounts {
+	for _, m := range p.Job.Mounts {
 		rights := uint64(landlockRead)
 		if m.Access != ReadOnly {
 			rights |= landlockWrite
 		}
 		errs = append(errs, allow(m.Target, rights))
+		if p.Mode == Pod && m.Access == Growing { // what its links point to
+			errs = append(errs, allow(m.Source, landlockRead))
+		}
+	}
+	if p.Mode == Pod {
+		errs = append(errs, allowPorts(ruleset))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,58 +10,78 @@ import (
 	"sync"
 )
 
-// Support is what a machine offers.
+// notStarted is the exit code of a command that could not be started, as shells
+// have it.
+const notStarted = 127
+
+// Support is what a machine offers, and runs jobs in that way.
 type Support struct {
 	Mode Mode
-	// Detail is, for None, what the machine lacks; else what holds the jobs.
+	// Detail is, for None, what is lacking; else what holds the jobs.
 	Detail string
 }
 
 var detected struct {
 	sync.Mutex
-	done    bool
-	support Support
+	support map[Mode]Support // by what was wanted
 }
 
-// Detect finds out how this machine can hold a job by starting an empty one.
-// The answer holds for the life of the process. The error is the context's.
-func Detect(ctx context.Context) (Support, error) {
+// Detect finds out how this machine can hold a job by starting one that does
+// nothing.
+// It looks for Pod when that is wanted and for nothing else; by an empty want it
+// takes what a machine of a person may have, which Pod is not. The answer holds
+// for the life of the process. The error is the context's.
+func Detect(ctx context.Context, want Mode) (Support, error) {
 	detected.Lock()
 	defer detected.Unlock()
-	if detected.done {
-		return detected.support, nil
+	if s, ok := detected.support[want]; ok {
+		return s, nil
 	}
-	support, err := detect(ctx)
+	support, err := detect(ctx, want)
 	if err != nil {
 		return Support{}, err
 	}
-	detected.support, detected.done = support, true
+	if detected.support == nil {
+		detected.support = map[Mode]Support{}
+	}
+	detected.support[want] = support
 	return support, nil
 }
 
-func detect(ctx context.Context) (Support, error) {
+func detect(ctx context.Context, want Mode) (Support, error) {
+	s := Support{Mode: cmp.Or(want, Namespaces)}
+	switch s.Mode {
+	case Namespaces:
+	case Pod:
+		if lacking := podLacks(ctx); lacking != "" {
+			return Support{Mode: None, Detail: lacking}, ctx.Err()
+		}
+	default:
+		return Support{Mode: None, Detail: fmt.Sprintf("sandbox mode %q is unknown", want)}, nil
+	}
 	// A folder that can be changed is what file systems and kernels fail at
 	// most often, so the empty job has one.
 	dir, err := os.MkdirTemp("", "ql-sandbox-detect-")
 	if err != nil {
 		return Support{Mode: None, Detail: fmt.Sprintf("no temporary folder: %v", err)}, nil
 	}
-	job, err := Job{
-		Mounts: append(System(), Mount{Source: dir, Target: "/probe", Access: Scratch}),
-		Dir:    "/probe",
-	}.prepare()
-	if err == nil {
-		_, err = runNamespaces(ctx, job)
+	probe := s.Mount(dir, "/probe", Scratch)
+	// The command gets as far as a command gets that is confined.
+	r, err := s.Run(ctx, Job{Mounts: append(System(), probe), Dir: probe.Target, Commands: []Command{{Argv: []string{"/nowhere"}}}})
+	if err == nil && r.Commands[0].ExitCode != notStarted {
+		err = fmt.Errorf("a command that does not exist ended with exit code %d, killed %q: %s", r.Commands[0].ExitCode, r.Killed, r.Commands[0].Output)
 	}
 	err = errors.Join(err, os.Remove(dir))
 	switch {
 	case ctx.Err() != nil:
 		return Support{}, fmt.Errorf("looking for a sandbox: %w", ctx.Err())
-	case err != nil:
+	case err != nil && s.Mode == Namespaces:
 		return Support{Mode: None, Detail: err.Error() + remedy(sysctl)}, nil
-	default:
-		return Support{Mode: Namespaces, Detail: describeNamespaces()}, nil
+	case err != nil:
+		return Support{Mode: None, Detail: err.Error()}, nil
 	}
+	s.Detail = describe(s.Mode)
+	return s, nil
 }
 
 // remedies are settings with which distributions keep ordinary users from

@@ -13,12 +13,13 @@ import (
 
 func TestDetect(t *testing.T) {
 	t.Parallel()
-	s, err := Detect(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.Mode != Namespaces || !strings.Contains(s.Detail, "namespaces") {
+	s := support(t)
+	want := map[Mode]string{Namespaces: "namespaces", Pod: "NetworkPolicy"}[s.Mode]
+	if want == "" || !strings.Contains(s.Detail, want) {
 		t.Errorf("mode %q: %s", s.Mode, s.Detail)
+	}
+	if s, err := Detect(t.Context(), "bare"); err != nil || s.Mode != None {
+		t.Errorf("a mode that does not exist: %+v, %v", s, err)
 	}
 }
 
@@ -28,6 +29,9 @@ func TestHarmlessProgramsRun(t *testing.T) {
 	for _, try := range []string{"listen", "unix sockets", "files", "processes", "interfaces", "environment"} {
 		t.Run(try, func(t *testing.T) {
 			t.Parallel()
+			if try == "interfaces" {
+				notInPod(t, "it has the container's")
+			}
 			project := publicDir(t)
 			for _, d := range []string{"dir", "tree"} {
 				if err := os.Mkdir(filepath.Join(project, d), 0o755); err != nil {
@@ -38,8 +42,7 @@ func TestHarmlessProgramsRun(t *testing.T) {
 				writeFile(t, filepath.Join(project, f), "x")
 			}
 			job := tryJob(t, try)
-			job.Mounts = append(job.Mounts, Mount{Source: project, Target: "/project", Access: Scratch})
-			job.Dir = "/project"
+			job.Dir = show(t, &job, project, "/project", Scratch)
 			mustSucceed(t, mustRun(t, job))
 			if b, err := os.ReadFile(filepath.Join(project, "tree", "old")); err != nil || string(b) != "x" {
 				t.Errorf("the host's project has changed: %q, %v", b, err)
@@ -51,9 +54,9 @@ func TestHarmlessProgramsRun(t *testing.T) {
 func TestCommandsShareOneSandbox(t *testing.T) {
 	t.Parallel()
 	shell := func(script string) []string { return []string{"/bin/sh", "-c", script} }
-	r := mustRun(t, Job{Mounts: System(), Env: []string{"PATH=/usr/bin:/bin"}, Commands: []Command{
-		{Argv: shell("echo made > /tmp/file; sleep 100 & echo one; echo two >&2")},
-		{Argv: shell("cat /tmp/file; exit 3"), KeepGoing: true},
+	r := mustRun(t, Job{Mounts: System(), Env: []string{"PATH=/usr/bin:/bin", "TMPDIR=" + support(t).Temp()}, Commands: []Command{
+		{Argv: shell("echo made > $TMPDIR/file; sleep 100 & echo one; echo two >&2")},
+		{Argv: shell("cat $TMPDIR/file; exit 3"), KeepGoing: true},
 		{Argv: shell("kill -9 $$"), KeepGoing: true},
 		{Argv: []string{"/nowhere/program"}},
 		{Argv: shell("true")},
@@ -68,7 +71,7 @@ func TestCommandsShareOneSandbox(t *testing.T) {
 	if diff := cmp.Diff(want, r.Commands, cmpopts.IgnoreFields(CommandResult{}, "Wall"), cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
-	if r.Mode != Namespaces || r.Killed != "" || r.Wall <= 0 {
+	if r.Mode != support(t).Mode || r.Killed != "" || r.Wall <= 0 {
 		t.Errorf("result %+v", r)
 	}
 	for i, c := range r.Commands[:3] {
@@ -83,11 +86,11 @@ func TestBrokenJobsAreErrors(t *testing.T) {
 	file := writeFile(t, filepath.Join(publicDir(t), "file"), "x")
 	for name, job := range map[string]Job{
 		"missing mount":  {Mounts: []Mount{{Source: "/nowhere/at/all"}}},
-		"scratch file":   {Mounts: []Mount{{Source: file, Target: "/file", Access: Scratch}}},
-		"writable file":  {Mounts: []Mount{{Source: file, Target: "/file", Access: Writable}}},
+		"scratch file":   {Mounts: []Mount{support(t).Mount(file, "/file", Scratch)}},
+		"writable file":  {Mounts: []Mount{support(t).Mount(file, "/file", Writable)}},
 		"relative mount": {Mounts: []Mount{{Source: "file"}}},
 	} {
-		if r, err := Run(t.Context(), job); err == nil {
+		if r, err := support(t).Run(t.Context(), job); err == nil {
 			t.Errorf("%s: %+v", name, r)
 		} else {
 			t.Logf("%s: %v", name, err)

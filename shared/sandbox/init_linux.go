@@ -27,6 +27,8 @@ func init() {
 	switch os.Args[0] {
 	case reexecName:
 		unix.Exit(firstProcess()) // at once: os.Exit would run hooks that are the program's
+	case launchName:
+		unix.Exit(launch())
 	case holderName:
 		// Standard input ends when the parent has what it wants, or is gone.
 		if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
@@ -37,9 +39,10 @@ func init() {
 }
 
 // firstProcess is pid 1 of the sandbox: it builds the file system, confines
-// itself, and starts the commands, which inherit the confinement. All of that
-// belongs to one thread, hence the lock; the runtime's other threads never run
-// anything that came from outside.
+// itself, and starts the commands, which inherit the confinement. In mode Pod
+// there is no pid 1: it is the one that orphans fall to, and each command
+// confines itself. All of that belongs to one thread, hence the lock; the
+// runtime's other threads never run anything that came from outside.
 func firstProcess() int {
 	runtime.LockOSThread()
 	// Commands get three descriptors and no more, whatever we were started with
@@ -68,43 +71,23 @@ func serve(out *json.Encoder) error {
 	if err := json.NewDecoder(planFile).Decode(&p); err != nil {
 		return fmt.Errorf("reading the plan: %w", err)
 	}
-	if err := planFile.Close(); err != nil {
-		return fmt.Errorf("closing the plan: %w", err)
-	}
-	job := p.Job
 	unix.Umask(0o022)
-
-	var trees []int
-	if p.TreesOpened {
-		for i := range job.Mounts {
-			trees = append(trees, firstFD+len(job.Commands)+i)
-		}
+	setUp := setUpNamespaces
+	if p.Mode == Pod {
+		setUp = setUpPod
 	}
-	if err := buildRoot(job, trees); err != nil {
-		return err
-	}
-	if err := loopbackUp(); err != nil {
-		return fmt.Errorf("bringing the loopback up: %w", err)
-	}
-	if err := unix.Sethostname([]byte("sandbox")); err != nil {
-		return fmt.Errorf("naming the host: %w", err)
-	}
-	// No command may read our memory or borrow our descriptors. Not earlier:
-	// it takes our own files in /proc from us as well.
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("becoming undumpable: %w", err)
-	}
-	if err := confine(job); err != nil {
+	stop, err := setUp(p, planFile)
+	if err != nil {
 		return err
 	}
 	if err := out.Encode(status{Event: eventReady}); err != nil {
 		return fmt.Errorf("reporting: %w", err)
 	}
-	for i, c := range job.Commands {
+	for i, c := range p.Job.Commands {
 		if err := out.Encode(status{Event: eventStarted, Command: i}); err != nil {
 			return fmt.Errorf("reporting: %w", err)
 		}
-		st, err := runCommand(job, i)
+		st, err := runCommand(p, i, stop)
 		if err != nil {
 			return fmt.Errorf("command %d: %w", i, err)
 		}
@@ -118,8 +101,38 @@ func serve(out *json.Encoder) error {
 	return nil
 }
 
-// runCommand runs a command and then ends every process that it left.
-func runCommand(job Job, i int) (status, error) {
+// setUpNamespaces builds the sandbox around this process and confines it. What
+// it answers never comes: the parent stops this process by killing it.
+func setUpNamespaces(p plan, planFile *os.File) (stop <-chan struct{}, err error) {
+	if err := planFile.Close(); err != nil {
+		return nil, fmt.Errorf("closing the plan: %w", err)
+	}
+	var trees []int
+	if p.TreesOpened {
+		for i := range p.Job.Mounts {
+			trees = append(trees, firstFD+len(p.Job.Commands)+i)
+		}
+	}
+	if err := buildRoot(p.Job, trees); err != nil {
+		return nil, err
+	}
+	if err := loopbackUp(); err != nil {
+		return nil, fmt.Errorf("bringing the loopback up: %w", err)
+	}
+	if err := unix.Sethostname([]byte("sandbox")); err != nil {
+		return nil, fmt.Errorf("naming the host: %w", err)
+	}
+	// No command may read our memory or borrow our descriptors. Not earlier:
+	// it takes our own files in /proc from us as well.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("becoming undumpable: %w", err)
+	}
+	return nil, confine(p)
+}
+
+// runCommand runs a command until its end or stop, and then ends every process
+// that it left.
+func runCommand(p plan, i int, stop <-chan struct{}) (status, error) {
 	st := status{Event: eventEnded, Command: i}
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -127,52 +140,109 @@ func runCommand(job Job, i int) (status, error) {
 	}
 	out := firstFD + i
 	start := time.Now()
-	argv := job.Commands[i].Argv
-	pid, startErr := syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{
-		Dir:   job.Dir,
-		Env:   job.Env,
-		Files: []uintptr{uintptr(null), uintptr(out), uintptr(out)},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
+	command := startCommand
+	if p.Mode == Pod {
+		command = startLauncher
+	}
+	pid, startErr := command(p, i, []uintptr{uintptr(null), uintptr(out), uintptr(out)})
 	for _, fd := range []int{null, out} {
 		if err := unix.Close(fd); err != nil {
 			return st, fmt.Errorf("closing a descriptor: %w", err)
 		}
 	}
 	if startErr != nil {
-		st.Exit, st.Error = 127, fmt.Sprintf("starting %s: %v", argv[0], startErr)
+		if err := errors.Join(killOthers(p.Mode), reapAll()); err != nil { // what was to become the command
+			return st, err
+		}
+		var broken *setUpError
+		if errors.As(startErr, &broken) {
+			return st, broken
+		}
+		st.Exit, st.Error = notStarted, fmt.Sprintf("starting %s: %v", p.Job.Commands[i].Argv[0], startErr)
 		return st, nil
 	}
-	for {
-		var ws unix.WaitStatus
-		got, err := unix.Wait4(-1, &ws, 0, nil)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return st, fmt.Errorf("waiting: %w", err)
-		}
-		if got != pid {
-			continue // an orphan that fell to us
-		}
-		st.Exit = ws.ExitStatus() // -1 after a signal
-		if ws.Signaled() {
-			st.Signal = int(ws.Signal())
-		}
-		break
+	ws, err := waitOrStop(p.Mode, pid, stop)
+	if err != nil {
+		return st, err
 	}
-	if err := killAll(); err != nil {
+	st.Exit = ws.ExitStatus() // -1 after a signal
+	if ws.Signaled() {
+		st.Signal = int(ws.Signal())
+	}
+	if err := killOthers(p.Mode); err != nil {
+		return st, err
+	}
+	if err := reapAll(); err != nil {
 		return st, err
 	}
 	st.Wall = time.Since(start)
 	return st, nil
 }
 
-// killAll ends and reaps every other process of the sandbox.
-func killAll() error {
+// startCommand starts a command that inherits our confinement.
+func startCommand(p plan, i int, files []uintptr) (pid int, err error) {
+	job, argv := p.Job, p.Job.Commands[i].Argv
+	return syscall.ForkExec(argv[0], argv, &syscall.ProcAttr{
+		Dir: job.Dir, Env: job.Env, Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+}
+
+// waitOrStop waits until pid has ended, and sees to it when stop closes.
+func waitOrStop(mode Mode, pid int, stop <-chan struct{}) (unix.WaitStatus, error) {
+	if stop == nil { // here, since the job's limit may leave no thread for elsewhere
+		return waitFor(pid)
+	}
+	type end struct {
+		ws  unix.WaitStatus
+		err error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		ws, err := waitFor(pid)
+		ended <- end{ws, err}
+	}()
+	select {
+	case e := <-ended:
+		return e.ws, e.err
+	case <-stop:
+	}
+	if err := killOthers(mode); err != nil {
+		return 0, err
+	}
+	e := <-ended
+	return e.ws, e.err
+}
+
+// waitFor reaps until pid has ended: orphans that fell to us too.
+func waitFor(pid int) (unix.WaitStatus, error) {
+	for {
+		var ws unix.WaitStatus
+		switch got, err := unix.Wait4(-1, &ws, 0, nil); {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return ws, fmt.Errorf("waiting: %w", err)
+		case got == pid:
+			return ws, nil
+		}
+	}
+}
+
+// killOthers ends every other process of the sandbox. In mode Pod it is by
+// Landlock alone that the signal reaches no others, so that is made sure of.
+func killOthers(mode Mode) error {
+	if mode == Pod {
+		if err := signalsAreScoped(); err != nil {
+			return err
+		}
+	}
 	if err := unix.Kill(-1, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("killing what the command left: %w", err)
 	}
+	return nil
+}
+
+// reapAll waits until no process of the sandbox is left but this one.
+func reapAll() error {
 	for {
 		switch _, err := unix.Wait4(-1, nil, 0, nil); {
 		case err == nil || errors.Is(err, unix.EINTR):

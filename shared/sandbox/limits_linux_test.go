@@ -15,6 +15,13 @@ import (
 func TestLimitsHold(t *testing.T) {
 	t.Parallel()
 	project := publicDir(t)
+	inProject := support(t).Mount(project, "/project", Scratch)
+	tmp := support(t).Temp()
+	// Mode Pod has no file system of its own that could be full.
+	full, killedFull, processes := "no space left", Killed(""), 64
+	if support(t).Mode == Pod {
+		full, killedFull, processes = "", KilledDisk, 256 // those of this user elsewhere count
+	}
 	for _, tc := range []struct {
 		name   string
 		try    string
@@ -25,13 +32,13 @@ func TestLimitsHold(t *testing.T) {
 	}{
 		{"two processes take too much", "memory of two", []string{"MIB=192"}, Limits{Memory: 256 << 20}, KilledMemory, ""},
 		{"shared memory", "shared mmap", []string{"MIB=512"}, Limits{Memory: 128 << 20}, KilledMemory, ""},
-		{"temporary files", "fill", []string{"TARGET=/tmp", "MIB=64"}, Limits{Disk: 16 << 20}, "", "no space left"},
+		{"temporary files", "fill", []string{"TARGET=" + tmp, "MIB=64"}, Limits{Disk: 16 << 20}, killedFull, full},
 		{"shared memory files", "fill", []string{"TARGET=/dev/shm", "MIB=64"}, Limits{Disk: 16 << 20}, "", "no space left"},
-		{"project", "fill", []string{"TARGET=/project", "MIB=64"}, Limits{Disk: 16 << 20}, "", "no space left"},
-		{"empty files", "many files", nil, Limits{Disk: 16 << 20}, "", "no space left"},
+		{"project", "fill", []string{"TARGET=" + inProject.Target, "MIB=64"}, Limits{Disk: 16 << 20}, killedFull, full},
+		{"empty files", "many files", nil, Limits{Disk: 16 << 20}, killedFull, full},
 		{"one large file", "big file", nil, Limits{FileSize: 1 << 20}, "", "file too large"},
 		{"output", "flood", nil, Limits{Output: 1 << 20}, KilledOutput, ""},
-		{"processes", "fork bomb", nil, Limits{Processes: 64}, "", "resource temporarily unavailable"},
+		{"processes", "fork bomb", nil, Limits{Processes: processes}, "", "resource temporarily unavailable"},
 		{"open files", "open files", nil, Limits{Files: 64}, "", "too many open files"},
 		{"time", "sleep", nil, Limits{Wall: 300 * time.Millisecond}, KilledTimeout, ""},
 	} {
@@ -40,8 +47,11 @@ func TestLimitsHold(t *testing.T) {
 			if raceDetector && tc.limits.Memory != 0 {
 				t.Skip("the race detector needs more memory than this allows")
 			}
+			if tc.name == "shared memory files" {
+				notInPod(t, "a job has no /dev/shm")
+			}
 			job := tryJob(t, tc.try, tc.env...)
-			job.Mounts = append(job.Mounts, Mount{Source: project, Target: "/project", Access: Scratch})
+			job.Mounts = append(job.Mounts, inProject)
 			job.Limits = tc.limits
 			job.Commands = append(job.Commands, job.Commands[0])
 			r := mustRun(t, job)
@@ -116,7 +126,7 @@ func beats(t *testing.T, dir string) bool {
 func heartbeatJob(t *testing.T, try, dir string) Job {
 	t.Helper()
 	job := tryJob(t, try)
-	job.Mounts = append(job.Mounts, Mount{Source: dir, Target: "/out", Access: Writable})
+	job.Env = append(job.Env, "OUT="+show(t, &job, dir, "/out", Writable))
 	return job
 }
 
@@ -124,7 +134,7 @@ func TestDaemonEndsWithItsCommand(t *testing.T) {
 	t.Parallel()
 	dir := publicDir(t)
 	job := heartbeatJob(t, "daemon", dir)
-	job.Commands = append(job.Commands, Command{Argv: []string{"/bin/sh", "-c", tryVar + "=beats exec " + testBinary}})
+	job.Commands = append(job.Commands, Command{Argv: []string{"/bin/sh", "-c", tryVar + "=beats exec " + testBinary(t).Target}})
 	r := mustRun(t, job)
 	mustSucceed(t, r) // it did beat
 	if out := string(r.Commands[1].Output); lastLine(out) != refuse+"it has stopped" {
@@ -139,10 +149,11 @@ func TestEndOfTheContextKills(t *testing.T) {
 	t.Parallel()
 	dir := publicDir(t)
 	job := heartbeatJob(t, "heartbeat", dir)
+	s := support(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		_, err := Run(ctx, job)
+		_, err := s.Run(ctx, job)
 		done <- err
 	}()
 	waitForBeat(t, dir)
@@ -153,7 +164,7 @@ func TestEndOfTheContextKills(t *testing.T) {
 	if beats(t, dir) {
 		t.Error("the job lives on")
 	}
-	if _, err := Run(ctx, job); !errors.Is(err, context.Canceled) {
+	if _, err := s.Run(ctx, job); !errors.Is(err, context.Canceled) {
 		t.Errorf("started with a context that has ended: %v", err)
 	}
 }
@@ -183,7 +194,7 @@ func TestKilledParentTakesTheJobAlong(t *testing.T) {
 	t.Parallel()
 	dir := publicDir(t)
 	parent := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestRunsUntilKilled$")
-	parent.Env = append(os.Environ(), parentVar+"="+dir)
+	parent.Env = append(os.Environ(), parentVar+"="+dir, "TMPDIR="+publicDir(t))
 	parent.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := parent.Start(); err != nil {
 		t.Fatal(err)
@@ -206,9 +217,7 @@ func TestKilledParentTakesTheJobAlong(t *testing.T) {
 
 // Not in parallel, so that the one child of this process is the sandbox.
 func TestLossOfTheFirstProcessIsTold(t *testing.T) {
-	if _, err := Detect(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s := support(t)
 	dir := publicDir(t)
 	job := heartbeatJob(t, "heartbeat", dir)
 	type answer struct {
@@ -217,7 +226,7 @@ func TestLossOfTheFirstProcessIsTold(t *testing.T) {
 	}
 	done := make(chan answer, 1)
 	go func() {
-		r, err := Run(t.Context(), job)
+		r, err := s.Run(t.Context(), job)
 		done <- answer{r, err}
 	}()
 	waitForBeat(t, dir)
@@ -229,6 +238,12 @@ func TestLossOfTheFirstProcessIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := <-done
+	if unclean := (*UncleanError)(nil); s.Mode == Pod {
+		if !errors.As(a.error, &unclean) {
+			t.Errorf("%+v, %v", a.Result, a.error)
+		}
+		return
+	}
 	if a.error != nil {
 		t.Fatal(a.error)
 	}
@@ -239,5 +254,10 @@ func TestLossOfTheFirstProcessIsTold(t *testing.T) {
 
 func TestFirstProcessWithstandsSignals(t *testing.T) {
 	t.Parallel()
-	mustSucceed(t, mustRun(t, tryJob(t, "kill init")))
+	r := mustRun(t, tryJob(t, "kill init"))
+	if support(t).Mode == Pod {
+		mustBeRefused(t, r)
+	} else {
+		mustSucceed(t, r)
+	}
 }

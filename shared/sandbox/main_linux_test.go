@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -19,7 +20,8 @@ import (
 // tests another place to run in.
 const (
 	tryVar   = "SANDBOX_TEST_TRY"   // name of an entry in tries
-	placeVar = "SANDBOX_TEST_PLACE" // masked: hide a part of /proc, then run the tests
+	placeVar = "SANDBOX_TEST_PLACE" // masked: hide a part of /proc, then run the tests; bare: drop all capabilities
+	modeVar  = "SANDBOX_TEST_MODE"  // the mode to test; empty means Namespaces
 	userVar  = "SANDBOX_TEST_USER"  // run the tests as this user
 	succeed  = "SUCCEEDED"
 	refuse   = "REFUSED: "
@@ -61,6 +63,11 @@ func moveIntoPlace() error {
 			return err
 		}
 	}
+	for c := uintptr(0); place == "bare" && c <= unix.CAP_LAST_CAP; c++ { // as restricted pods do
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0); err != nil {
+			return err
+		}
+	}
 	if user != "" {
 		var id int
 		if _, err := fmt.Sscan(user, &id); err != nil {
@@ -86,29 +93,63 @@ func moveIntoPlace() error {
 	return syscall.Exec(self, os.Args, env)
 }
 
-// testBinary is where a job sees the test binary.
-const testBinary = "/try"
+// support is the mode that is tested.
+func support(t *testing.T) Support {
+	t.Helper()
+	want := Mode(os.Getenv(modeVar))
+	s, err := Detect(t.Context(), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Mode != cmp.Or(want, Namespaces) {
+		t.Fatalf("mode %s: %s", s.Mode, s.Detail)
+	}
+	return s
+}
 
-// tryJob is a job that makes the test binary try something.
-func tryJob(t *testing.T, name string, env ...string) Job {
+// notInPod skips a test of what mode Pod cannot do.
+func notInPod(t *testing.T, why string) {
+	t.Helper()
+	if support(t).Mode == Pod {
+		t.Skip("mode pod: " + why)
+	}
+}
+
+// testBinary is where a job sees the test binary.
+func testBinary(t *testing.T) Mount {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return support(t).Mount(self, "/try", ReadOnly)
+}
+
+// tryJob is a job that makes the test binary try something.
+func tryJob(t *testing.T, name string, env ...string) Job {
+	t.Helper()
+	self, tmp := testBinary(t), support(t).Temp()
 	if raceDetector {
 		env = append(env, "GORACE=atexit_sleep_ms=0") // it sleeps for a second at every exit
 	}
 	return Job{
-		Mounts:   append(System(), Mount{Source: self, Target: testBinary}),
-		Env:      append([]string{"PATH=/usr/bin:/bin", "HOME=/tmp", tryVar + "=" + name}, env...),
-		Commands: []Command{{Argv: []string{testBinary}}},
+		Mounts:   append(System(), self),
+		Env:      append([]string{"PATH=/usr/bin:/bin", "HOME=" + tmp, "TMPDIR=" + tmp, tryVar + "=" + name}, env...),
+		Commands: []Command{{Argv: []string{self.Target}}},
 	}
+}
+
+// show adds a mount to a job and says where the job sees it.
+func show(t *testing.T, job *Job, source, target string, access Access) string {
+	t.Helper()
+	m := support(t).Mount(source, target, access)
+	job.Mounts = append(job.Mounts, m)
+	return m.Target
 }
 
 func mustRun(t *testing.T, job Job) Result {
 	t.Helper()
-	r, err := Run(t.Context(), job)
+	r, err := support(t).Run(t.Context(), job)
 	if err != nil {
 		t.Fatalf("running a sandbox: %v", err)
 	}
@@ -194,15 +235,20 @@ func TestElsewhere(t *testing.T) {
 		flags uintptr
 		env   []string
 	}{
+		{"pod", 0, []string{placeVar + "=bare", userVar + "=65533", modeVar + "=pod"}},
 		{"ordinary user", 0, []string{userVar + "=65534"}},
 		{"root, masked proc", unix.CLONE_NEWNS, []string{placeVar + "=masked"}},
 		{"ordinary user, masked proc", unix.CLONE_NEWNS, []string{placeVar + "=masked", userVar + "=65534"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
+			tmp := publicDir(t) // of its own: mode Pod wants nobody else in it
+			if err := os.Chmod(tmp, 0o777); err != nil {
+				t.Fatal(err)
+			}
 			cmd := exec.CommandContext(t.Context(), binary, "-test.skip=^(TestElsewhere|TestForeignArchitectureIsKilled)$", "-test.v")
 			cmd.Dir = "/tmp"
-			cmd.Env = append(os.Environ(), append(tc.env, "HOME=/nonexistent")...)
+			cmd.Env = append(os.Environ(), append(tc.env, "HOME=/nonexistent", "TMPDIR="+tmp)...)
 			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: tc.flags, Pdeathsig: syscall.SIGKILL}
 			out, err := cmd.CombinedOutput()
 			if err != nil {

@@ -21,8 +21,12 @@ import (
 
 const selfExe = "/proc/self/exe"
 
-func describeNamespaces() string {
+// describe says what holds a job, as far as this package sees it.
+func describe(mode Mode) string {
 	detail := "user, mount, pid, network, ipc and uts namespaces, seccomp"
+	if mode == Pod {
+		detail = "limits, seccomp; the network is held by the pod's NetworkPolicy alone"
+	}
 	abi, err := landlockABI()
 	if err != nil || abi == 0 {
 		return detail + "; the kernel has no Landlock"
@@ -40,7 +44,10 @@ func runNamespaces(ctx context.Context, job Job) (Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	s := &supervisor{job: job, started: time.Now()}
+	return (&supervisor{mode: Namespaces, job: job, started: time.Now()}).run(ctx)
+}
+
+func (s *supervisor) run(ctx context.Context) (Result, error) {
 	if err := s.start(); err != nil {
 		return Result{}, fmt.Errorf("starting a sandbox: %w", errors.Join(err, s.closeFiles()))
 	}
@@ -50,6 +57,7 @@ func runNamespaces(ctx context.Context, job Job) (Result, error) {
 
 // supervisor is the parent's side of one sandbox.
 type supervisor struct {
+	mode    Mode
 	job     Job
 	cmd     *exec.Cmd
 	started time.Time
@@ -59,6 +67,11 @@ type supervisor struct {
 	status  *os.File
 	outputs []*os.File
 	stderr  bytes.Buffer // what the first process itself says, if it crashes
+
+	// In mode Pod: the size of the job's folder at first, and whether the first
+	// process ended before it had swept.
+	diskBefore int64
+	unswept    bool
 }
 
 // start starts the first process and tells it the plan.
@@ -81,7 +94,7 @@ func (s *supervisor) start() error {
 		s.outputs, s.childs = append(s.outputs, r), append(s.childs, w)
 	}
 
-	root := os.Geteuid() == 0
+	root := s.mode == Namespaces && os.Geteuid() == 0
 	if root {
 		if err := s.openTrees(); err != nil {
 			return err
@@ -89,7 +102,7 @@ func (s *supervisor) start() error {
 	}
 	s.cmd = &exec.Cmd{
 		Path: selfExe, Args: []string{reexecName}, Env: []string{}, Dir: "/",
-		ExtraFiles: s.childs, Stderr: &limitedWriter{w: &s.stderr, left: 16 << 10}, SysProcAttr: attributes(root),
+		ExtraFiles: s.childs, Stderr: &limitedWriter{w: &s.stderr, left: 16 << 10}, SysProcAttr: attributes(s.mode, root),
 	}
 	if err := s.cmd.Start(); err != nil {
 		return err
@@ -104,8 +117,11 @@ func (s *supervisor) start() error {
 		return errors.Join(err, s.cmd.Process.Kill(), s.cmd.Wait())
 	}
 
-	err = json.NewEncoder(s.plan).Encode(plan{Job: s.job, TreesOpened: root})
-	if err = errors.Join(err, s.plan.Close()); err != nil {
+	err = json.NewEncoder(s.plan).Encode(plan{Mode: s.mode, Job: s.job, Temp: os.TempDir(), TreesOpened: root})
+	if s.mode == Namespaces {
+		err = errors.Join(err, s.endPlan())
+	}
+	if err != nil {
 		err = errors.Join(fmt.Errorf("telling it the plan: %w", err), s.cmd.Process.Kill(), s.cmd.Wait())
 		return fmt.Errorf("%w: %s", err, s.stderr.Bytes())
 	}
@@ -116,7 +132,11 @@ func (s *supervisor) start() error {
 // loses its capabilities when it starts our binary, but for the ambient ones:
 // for mounts, the loopback, dropping capabilities, limits, and killing; and
 // the overlay's copies of files keep their owner and mode.
-func attributes(root bool) *syscall.SysProcAttr {
+func attributes(mode Mode, root bool) *syscall.SysProcAttr {
+	if mode == Pod {
+		// No signal when we die, since it must sweep first: it sees the plan end.
+		return &syscall.SysProcAttr{Setsid: true}
+	}
 	attr := &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWPID |
 			unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS,
@@ -167,10 +187,34 @@ func (s *supervisor) openTrees() error {
 // closeFiles closes what is still open, however far start came.
 func (s *supervisor) closeFiles() error {
 	files := append(slices.Clone(s.childs), s.outputs...)
+	if s.plan != nil {
+		files = append(files, s.plan)
+	}
 	if s.status != nil {
 		files = append(files, s.status)
 	}
 	return closeAll(files)
+}
+
+// endPlan closes the plan, which in mode Pod asks the first process to end.
+func (s *supervisor) endPlan() error {
+	f := s.plan
+	if f == nil {
+		return nil
+	}
+	s.plan = nil
+	return f.Close()
+}
+
+// end makes the first process end and take the job along.
+func (s *supervisor) end() error {
+	if s.mode == Pod {
+		return s.endPlan()
+	}
+	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	return nil
 }
 
 func closeAll(files []*os.File) error {
@@ -203,6 +247,10 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 	go func() { statuses <- readStatuses(s.status, len(s.job.Commands)) }()
 	memory := make(chan memoryReport, 1)
 	go func() { memory <- watchMemory(s.cmd.Process.Pid, s.job.Limits.Memory, quit) }()
+	disk := make(chan error, 1)
+	if s.mode == Pod {
+		go func() { disk <- watchDisk(jobRoot(), s.job.Limits.Disk, s.diskBefore, quit) }()
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.cmd.Wait() }()
 
@@ -213,7 +261,7 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 	var mem memoryReport
 	done, gotMemory := ctx.Done(), false
 	kill := func() {
-		if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		if err := s.end(); err != nil {
 			broken = errors.Join(broken, fmt.Errorf("killing the sandbox: %w", err))
 		}
 	}
@@ -242,9 +290,23 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 			case mem.err != nil: // nothing would bound it from here on
 				kill()
 			}
+		case err := <-disk:
+			switch {
+			case errors.Is(err, errDiskExceeded):
+				setKilled(KilledDisk)
+			case err != nil:
+				broken = errors.Join(broken, fmt.Errorf("watching the files of a sandbox: %w", err))
+				kill()
+			}
 		}
 	}
 	close(quit)
+	if s.mode == Pod && waitErr != nil {
+		// It did not come to sweep, and whoever is left may hold the pipes.
+		s.unswept = true
+		broken = errors.Join(broken, closeAll(s.outputs))
+		s.outputs = nil
+	}
 	if !gotMemory {
 		mem = <-memory
 	}
@@ -253,7 +315,7 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 		o.commands[i].Output = append(<-outputs[i], o.commands[i].Output...)
 	}
 	result := Result{
-		Mode: Namespaces, Commands: o.commands, Killed: killed,
+		Mode: s.mode, Commands: o.commands, Killed: killed,
 		Wall: time.Since(s.started), PeakMemory: mem.peak,
 	}
 	switch {

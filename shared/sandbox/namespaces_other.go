@@ -12,4 +12,10 @@ func runNamespaces(context.Context, Job) (Result, error) {
 	return Result{}, fmt.Errorf("namespaces need Linux on amd64 or arm64, this is %s/%s", runtime.GOOS, runtime.GOARCH)
 }
 
-func describeNamespaces() string { return "" }
+func runPod(context.Context, Job) (Result, error) {
+	return Result{}, fmt.Errorf("mode pod needs Linux on amd64 or arm64, this is %s/%s", runtime.GOOS, runtime.GOARCH)
+}
+
+func podLacks(context.Context) string { return "" }
+
+func describe(Mode) string { return "" }

@@ -5,24 +5,30 @@ package sandbox
 import "time"
 
 // reexecName is argv[0] of our own binary when it is to be the first process
-// of a sandbox, and holderName when it is only to keep a user namespace alive.
+// of a sandbox, launchName when it is to become a confined command in mode Pod,
+// and holderName when it is only to keep a user namespace alive.
 const (
 	reexecName = "quantumlayer-sandbox"
+	launchName = "quantumlayer-sandbox-command"
 	holderName = "quantumlayer-sandbox-userns"
 )
 
 // Descriptors that the first process of a sandbox starts with. From firstFD on
 // come the output pipes, one for each command, and then the mounts' trees if
-// the parent opened them.
+// the parent opened them. A command in mode Pod starts with the first two.
 const (
-	planFD   = 3 // a plan is read from here
+	planFD   = 3 // a plan is read from here; in mode Pod its end asks for ours
 	statusFD = 4 // statuses are written here
 	firstFD  = 5
 )
 
 // plan is what the first process is told.
 type plan struct {
-	Job Job
+	Mode Mode
+	Job  Job
+	// Temp is the folder for temporary files: what is started with an empty
+	// environment knows none.
+	Temp string
 	// TreesOpened says that the parent has opened the mounts' trees, because it
 	// may look where the sandbox's user may not.
 	TreesOpened bool

@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -35,6 +36,11 @@ const (
 	// and uts namespaces, Landlock, seccomp and resource limits. It works for
 	// root and for an ordinary user, and needs no program but our own.
 	Namespaces Mode = "namespaces"
+	// Pod holds a job where namespaces are refused, in a container that has
+	// nothing but this process: with Landlock, seccomp and resource limits, and
+	// one job at a time. The network is the container's, so whatever runs the
+	// container must deny it a way out. It is never chosen unless asked for.
+	Pod Mode = "pod"
 )
 
 // Access is what a job may do with a mount.
@@ -43,9 +49,13 @@ type Access int
 const (
 	// ReadOnly files can be read and executed.
 	ReadOnly Access = iota
-	// Scratch files can be changed as well, but the changes live in memory,
-	// count against [Limits.Disk] and are gone with the job.
+	// Scratch files can be changed as well, but the changes count against
+	// [Limits.Disk] and are gone with the job. Namespaces keeps them in memory;
+	// Pod gives the job a copy.
 	Scratch
+	// Growing is Scratch for a large folder: files can be added and removed, but
+	// one that was there need not be writable. Pod makes links and no copy.
+	Growing
 	// Writable files can be changed on the host. Whoever reads such a folder
 	// afterwards must expect symbolic links in it and open files through
 	// [os.Root].
@@ -60,7 +70,7 @@ type Mount struct {
 	Source string
 	// Target is the absolute path inside. Empty means Source.
 	Target string
-	// Access is ReadOnly unless told otherwise. Scratch and Writable need a folder.
+	// Access is ReadOnly unless told otherwise. All others need a folder.
 	Access Access
 }
 
@@ -78,7 +88,8 @@ type Job struct {
 	// Mounts is everything of the host that the job sees, besides a few
 	// devices. A mount below another one must come after it.
 	Mounts []Mount
-	// Dir is the absolute path inside where the commands start. Empty means /tmp.
+	// Dir is the absolute path inside where the commands start. Empty means
+	// [Support.Temp].
 	Dir string
 	// Env is the whole environment, as "key=value". The last of two wins.
 	Env []string
@@ -96,15 +107,18 @@ type Limits struct {
 	// together, looked at every 50 ms. Between two looks a single process gets
 	// no more than 256 MiB beyond it. Files in memory are Disk's. Default 2 GiB.
 	Memory int64
-	// Disk, in bytes, bounds what is kept in Scratch mounts, /tmp and /dev/shm
-	// together. It is memory of the host too. Default 1 GiB.
+	// Disk, in bytes, bounds what is kept in Scratch and Growing mounts, /tmp and
+	// /dev/shm together. In mode Namespaces it is memory of the host too, and a
+	// job that wants more is told that no space is left; in mode Pod it is
+	// looked at a few times a second and the job is killed. Default 1 GiB.
 	Disk int64
 	// FileSize, in bytes, bounds one file. Default 1 GiB.
 	FileSize int64
 	// Output, in bytes, bounds what all commands print together; a job that
 	// prints more is killed. Default 8 MiB.
 	Output int64
-	// Processes bounds processes and threads. Default 1024.
+	// Processes bounds processes and threads; in mode Pod those of everything
+	// that the machine runs as this user. Default 1024.
 	Processes int
 	// Files bounds the open files of a process. Default 4096.
 	Files int
@@ -151,6 +165,7 @@ const (
 	KilledTimeout Killed = "timeout" // it ran longer than Limits.Wall
 	KilledMemory  Killed = "memory"  // it held more than Limits.Memory
 	KilledOutput  Killed = "output"  // it printed more than Limits.Output
+	KilledDisk    Killed = "disk"    // it kept more than Limits.Disk, in mode Pod
 	KilledItself  Killed = "itself"  // it brought down the first process of its own sandbox
 )
 
@@ -192,38 +207,83 @@ type UnavailableError struct {
 
 func (e *UnavailableError) Error() string { return "no sandbox on this machine: " + e.Reason }
 
+// UncleanError says that something of a job may be left that only the end of
+// the container removes: this process must end, and run no further job.
+type UncleanError struct {
+	Reason string // what is left
+}
+
+func (e *UncleanError) Error() string { return "a job left something behind: " + e.Reason }
+
 // Run runs a job and returns when every process of it is gone.
 //
-// It returns an [*UnavailableError] when [Detect] says None, the context's
-// error when that ended first, and any other error when the job is not valid
-// or the sandbox could not be set up.
-func Run(ctx context.Context, job Job) (Result, error) {
-	support, err := Detect(ctx)
-	if err != nil {
-		return Result{}, err
+// It returns an [*UnavailableError] when the mode is None, an [*UncleanError]
+// when a job in mode Pod left something, the context's error when that ended
+// first, and any other error when the job is not valid or the sandbox could
+// not be set up.
+func (s Support) Run(ctx context.Context, job Job) (Result, error) {
+	if s.Mode == None {
+		return Result{}, &UnavailableError{Reason: s.Detail}
 	}
-	job, err = job.prepare()
+	job, err := job.prepare(s)
 	if err != nil {
 		return Result{}, fmt.Errorf("job: %w", err)
 	}
-	switch support.Mode {
+	switch s.Mode {
 	case Namespaces:
 		return runNamespaces(ctx, job)
-	case None:
-		return Result{}, &UnavailableError{Reason: support.Detail}
+	case Pod:
+		return runPod(ctx, job)
 	default:
-		return Result{}, fmt.Errorf("sandbox mode %q is unknown", support.Mode)
+		return Result{}, fmt.Errorf("sandbox mode %q is unknown", s.Mode)
 	}
 }
 
+// Run runs a job in what [Detect] finds on this machine.
+func Run(ctx context.Context, job Job) (Result, error) {
+	support, err := Detect(ctx, "")
+	if err != nil {
+		return Result{}, err
+	}
+	return support.Run(ctx, job)
+}
+
+// Mount shows source to a job, at target where the mode can place it. Mode Pod
+// cannot: what it does not copy stays where it is, and copies stand together in
+// the job's own folder. The Target of the answer is where the job finds it.
+func (s Support) Mount(source, target string, access Access) Mount {
+	m := Mount{Source: source, Target: target, Access: access}
+	if s.Mode == Pod {
+		m.Target = source
+		if access == Scratch || access == Growing {
+			m.Target = filepath.Join(jobRoot(), target)
+		}
+	}
+	return m
+}
+
+// Temp is the job's own folder for temporary files; in mode Pod it must be told
+// of it by its environment.
+func (s Support) Temp() string {
+	if s.Mode == Pod {
+		return filepath.Join(jobRoot(), "tmp")
+	}
+	return "/tmp"
+}
+
+// jobRoot is the folder of the one job that runs in mode Pod.
+func jobRoot() string { return podRoot(os.TempDir()) }
+
+func podRoot(temp string) string { return filepath.Join(temp, "quantumlayer-job") }
+
 // prepare returns a copy with defaults filled in, or says what is wrong.
-func (j Job) prepare() (Job, error) {
+func (j Job) prepare(s Support) (Job, error) {
 	if err := j.Limits.validate(); err != nil {
 		return Job{}, err
 	}
 	j.Limits = j.Limits.withDefaults()
 	if j.Dir == "" {
-		j.Dir = "/tmp"
+		j.Dir = s.Temp()
 	}
 	if !filepath.IsAbs(j.Dir) {
 		return Job{}, fmt.Errorf("dir %q is not absolute", j.Dir)
@@ -241,6 +301,16 @@ func (j Job) prepare() (Job, error) {
 		}
 		if m.Access < ReadOnly || m.Access > Writable {
 			return Job{}, fmt.Errorf("mount %q: access %d is unknown", m.Source, m.Access)
+		}
+		if s.Mode != Pod {
+			if m.Access == Growing {
+				m.Access = Scratch
+			}
+			continue
+		}
+		copied := m.Access == Scratch || m.Access == Growing
+		if copied != strings.HasPrefix(m.Target, jobRoot()+"/") || !copied && m.Target != m.Source {
+			return Job{}, fmt.Errorf("mount %q: mode %s cannot show it at %q", m.Source, s.Mode, m.Target)
 		}
 	}
 	for i, c := range j.Commands {

@@ -17,7 +17,7 @@ func TestJobIsChecked(t *testing.T) {
 		"mount of the root":    {Mounts: []Mount{{Source: "/"}}},
 		"mount over the root":  {Mounts: []Mount{{Source: "/usr", Target: "/"}}},
 		"unclean mount":        {Mounts: []Mount{{Source: "/usr/../etc"}}},
-		"unknown access":       {Mounts: []Mount{{Source: "/usr", Access: 3}}},
+		"unknown access":       {Mounts: []Mount{{Source: "/usr", Access: 4}}},
 		"relative folder":      {Dir: "project"},
 		"no program":           {Commands: []Command{{}}},
 		"program without path": {Commands: []Command{{Argv: []string{"true"}}}},
@@ -25,11 +25,11 @@ func TestJobIsChecked(t *testing.T) {
 		"nul in environment":   {Commands: program, Env: []string{"A=b\x00C=d"}},
 		"negative limit":       {Commands: program, Limits: Limits{Wall: -time.Second}},
 	} {
-		if _, err := job.prepare(); err == nil {
+		if _, err := job.prepare(Support{Mode: Namespaces}); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if _, err := (Job{Commands: program, Mounts: System(), Env: []string{"A=b"}}).prepare(); err != nil {
+	if _, err := (Job{Commands: program, Mounts: System(), Env: []string{"A=b"}}).prepare(Support{Mode: Namespaces}); err != nil {
 		t.Errorf("a good job is refused: %v", err)
 	}
 }

@@ -42,6 +42,8 @@ var absent = []string{
 	"memfd_create", "memfd_secret", "shmget",
 }
 
+const ioprioProcess = 1 // IOPRIO_WHO_PROCESS
+
 // condition is a test of the lower 32 bits of an argument, which are all that
 // the kernel reads of those looked at here.
 type condition struct {
@@ -60,9 +62,20 @@ type rule struct {
 	answer     unix.Errno
 }
 
+// absentInPod are the System V and POSIX objects that outlive a process, in mode
+// Pod until the container ends.
+var absentInPod = []string{"msgget", "semget", "mq_open"}
+
+// onOthers are calls that work on any process of the same user, by the argument
+// that is 0 for the caller itself. In mode Pod some others are not the job's.
+var onOthers = map[string]uint32{
+	"prlimit64": 0, "sched_setaffinity": 0, "sched_setscheduler": 0, "sched_setparam": 0, "sched_setattr": 0,
+	"setpriority": 1, "ioprio_set": 1,
+}
+
 // policy is what a job may not ask the kernel, by the name of the system call.
 // A call is allowed when none of its rules applies.
-func policy() map[string][]rule {
+func policy(mode Mode) map[string][]rule {
 	p := map[string][]rule{}
 	deny := func(name string, answer unix.Errno, conditions []condition) {
 		p[name] = append(p[name], rule{conditions, answer})
@@ -72,6 +85,17 @@ func policy() map[string][]rule {
 	}
 	for _, name := range absent {
 		deny(name, unix.ENOSYS, nil)
+	}
+	if mode == Pod {
+		for _, name := range absentInPod {
+			deny(name, unix.ENOSYS, nil)
+		}
+		for name, arg := range onOthers {
+			deny(name, unix.EPERM, when(not(arg, 0)))
+		}
+		// 0 is the caller's user here, with all that it runs.
+		deny("setpriority", unix.EPERM, when(not(0, unix.PRIO_PROCESS)))
+		deny("ioprio_set", unix.EPERM, when(not(0, ioprioProcess)))
 	}
 	deny("clone", unix.EPERM, when(anyBit(0, unix.CLONE_NEWUSER|unix.CLONE_NEWNS|unix.CLONE_NEWPID|
 		unix.CLONE_NEWNET|unix.CLONE_NEWIPC|unix.CLONE_NEWUTS|unix.CLONE_NEWCGROUP)))
@@ -153,7 +177,7 @@ func assemble(p map[string][]rule, numbers map[string]int) ([]unix.SockFilter, e
 
 // filterSyscalls installs the policy on all threads. A program for another
 // architecture is killed: its system calls have other numbers.
-func filterSyscalls() error {
+func filterSyscalls(p map[string][]rule) error {
 	info, err := arch.GetInfo("")
 	if err != nil {
 		return err
@@ -164,7 +188,7 @@ func filterSyscalls() error {
 			return errors.New("the table of system calls lacks " + name)
 		}
 	}
-	f, err := assemble(policy(), info.SyscallNames)
+	f, err := assemble(p, info.SyscallNames)
 	if err != nil {
 		return err
 	}

@@ -112,10 +112,14 @@ func tryFiles() error {
 		os.WriteFile(script, []byte("#!/bin/sh\nexit 0\n"), 0o755),
 		exec.Command(script).Run(),
 		os.WriteFile("/dev/null", []byte("x"), 0),
-		os.WriteFile("/dev/shm/x", []byte("x"), 0o600),
 	}
 	if err := errors.Join(steps...); err != nil {
 		return err
+	}
+	if !inPod() {
+		if err := os.WriteFile("/dev/shm/x", []byte("x"), 0o600); err != nil {
+			return err
+		}
 	}
 	for mode := range os.FileMode(0o1000) { // none may be taken for something that is refused
 		if err := os.WriteFile(fmt.Sprintf("mode%o", mode), nil, mode); err != nil {
@@ -129,7 +133,11 @@ func tryFiles() error {
 	if len(left) != 0 {
 		return fmt.Errorf("the new folder shows old files: %v", left)
 	}
-	for _, dir := range []string{".", "/tmp", "/usr/bin", "/etc"} {
+	dirs := []string{".", os.TempDir(), "/usr/bin"}
+	if !inPod() {
+		dirs = append(dirs, "/etc")
+	}
+	for _, dir := range dirs {
 		if _, err := os.ReadDir(dir); err != nil {
 			return err
 		}
@@ -144,7 +152,7 @@ func tryProcesses() error {
 			return err
 		}
 		again := exec.Command(self)
-		again.Env = []string{tryVar + "=list", "TARGET=/tmp"}
+		again.Env = []string{tryVar + "=list", "TARGET=" + os.TempDir()}
 		if out, err := again.CombinedOutput(); err != nil {
 			return fmt.Errorf("starting itself: %w: %s", err, out)
 		}
@@ -191,12 +199,22 @@ func tryEnvironment() error {
 		k, _, _ := strings.Cut(kv, "=")
 		keys = append(keys, k)
 	}
-	want := []string{"PATH", "HOME", tryVar}
+	want := []string{"PATH", "HOME", "TMPDIR", tryVar}
 	if raceDetector {
 		want = append(want, "GORACE")
 	}
 	if !slices.Equal(keys, want) {
 		return fmt.Errorf("environment has %v, want %v", keys, want)
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	if filepath.Base(wd) != "project" {
+		return fmt.Errorf("folder %q", wd)
+	}
+	if inPod() { // the container's are the job's
+		return nil
 	}
 	u, err := user.Current()
 	if err != nil {
@@ -212,12 +230,8 @@ func tryEnvironment() error {
 	if host != "sandbox" {
 		return fmt.Errorf("host name %q", host)
 	}
-	wd, err := os.Getwd()
-	if err != nil {
-		return err
-	}
-	if wd != "/project" {
-		return fmt.Errorf("folder %q", wd)
-	}
 	return nil
 }
+
+// inPod tells by what only mode Pod has: temporary files elsewhere.
+func inPod() bool { return os.TempDir() != "/tmp" }

@@ -39,7 +39,7 @@ func tryMemory(kind int) error {
 func tryMemoryOfTwo() error {
 	var cmds []*exec.Cmd
 	for range 2 {
-		cmd := exec.Command(testBinary)
+		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), tryVar+"=memory")
 		if err := cmd.Start(); err != nil {
 			return err
@@ -53,7 +53,8 @@ func tryMemoryOfTwo() error {
 	return errors.Join(errs...)
 }
 
-// tryFill writes MIB mebibytes into the folder TARGET, 1 MiB a file.
+// tryFill writes MIB mebibytes into the folder TARGET, 1 MiB a file, and stays
+// a moment, for a limit that is looked at.
 func tryFill() error {
 	mib, err := strconv.Atoi(os.Getenv("MIB"))
 	if err != nil {
@@ -65,12 +66,13 @@ func tryFill() error {
 			return fmt.Errorf("after %d MiB: %w", i, err)
 		}
 	}
+	time.Sleep(2 * time.Second)
 	return nil
 }
 
 func tryManyFiles() error {
 	for i := range 200_000 {
-		f, err := os.Create("/tmp/many" + strconv.Itoa(i))
+		f, err := os.Create(temp("many") + strconv.Itoa(i))
 		if err != nil {
 			return fmt.Errorf("after %d files: %w", i, err)
 		}
@@ -83,7 +85,7 @@ func tryManyFiles() error {
 
 func tryBigFile() error {
 	signal.Ignore(syscall.SIGXFSZ)
-	f, err := os.Create("/tmp/big")
+	f, err := os.Create(temp("big"))
 	if err != nil {
 		return err
 	}
@@ -119,10 +121,11 @@ func tryOpenFiles() error {
 	return nil
 }
 
-// tryKillInit sends every signal to the first process of the sandbox.
+// tryKillInit sends every signal to the first process of the sandbox, which has
+// started this one.
 func tryKillInit() error {
 	for s := syscall.Signal(1); s < 65; s++ {
-		if err := syscall.Kill(1, s); err != nil && !errors.Is(err, syscall.EINVAL) {
+		if err := syscall.Kill(os.Getppid(), s); err != nil && !errors.Is(err, syscall.EINVAL) {
 			return fmt.Errorf("signal %d: %w", s, err)
 		}
 	}
@@ -133,7 +136,7 @@ func tryKillInit() error {
 // tryHeartbeat writes into /out/heartbeat as long as it lives.
 func tryHeartbeat() error {
 	for i := 0; ; i++ {
-		if err := os.WriteFile("/out/heartbeat", []byte(strconv.Itoa(i)), 0o644); err != nil {
+		if err := os.WriteFile(out("heartbeat"), []byte(strconv.Itoa(i)), 0o644); err != nil {
 			return err
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -143,14 +146,14 @@ func tryHeartbeat() error {
 // tryDaemon leaves a heartbeat behind, in a session of its own, and returns
 // once that beats.
 func tryDaemon() error {
-	cmd := exec.Command(testBinary)
+	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), tryVar+"=heartbeat")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
 	for range 500 {
-		if b, err := os.ReadFile("/out/heartbeat"); err == nil && len(b) > 0 {
+		if b, err := os.ReadFile(out("heartbeat")); err == nil && len(b) > 0 {
 			return nil
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -159,12 +162,12 @@ func tryDaemon() error {
 }
 
 func tryBeats() error {
-	before, err := os.ReadFile("/out/heartbeat")
+	before, err := os.ReadFile(out("heartbeat"))
 	if err != nil {
 		return err
 	}
 	time.Sleep(300 * time.Millisecond)
-	now, err := os.ReadFile("/out/heartbeat")
+	now, err := os.ReadFile(out("heartbeat"))
 	if err == nil && string(now) == string(before) {
 		return errors.New("it has stopped")
 	}

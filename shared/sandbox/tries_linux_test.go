@@ -43,8 +43,18 @@ var tries = map[string]func() error{
 
 	// the host's network
 	"dial":      func() error { return tryDial(os.Getenv("NETWORK"), os.Getenv("TARGET")) },
+	"connect": func() error {
+		c, err := net.DialTimeout("tcp", os.Getenv("TARGET"), 5*time.Second)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	},
 	"fast open": tryFastOpen,
 	"multipath": tryMultipath,
+
+	// a server for others to try, see scripts/sandbox-in-cluster
+	"serve": tryServe,
 
 	// parts of the kernel
 	"packet socket":    func() error { return trySocket(unix.AF_PACKET, unix.SOCK_RAW, 0) },
@@ -59,13 +69,13 @@ var tries = map[string]func() error{
 	"netlink uevent":  func() error { return trySocket(unix.AF_NETLINK, unix.SOCK_DGRAM, unix.NETLINK_KOBJECT_UEVENT) },
 	"netlink xfrm":    func() error { return trySocket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_XFRM) },
 	"netlink generic": func() error { return trySocket(unix.AF_NETLINK, unix.SOCK_RAW, unix.NETLINK_GENERIC) },
-	"mount":           func() error { return unix.Mount("tmpfs", "/tmp", "tmpfs", 0, "") },
+	"mount":           func() error { return unix.Mount("tmpfs", os.TempDir(), "tmpfs", 0, "") },
 	"remount":         func() error { return unix.Mount("", "/usr/bin", "", unix.MS_REMOUNT|unix.MS_BIND, "") },
 	"unmount":         func() error { return unix.Unmount("/usr/bin", unix.MNT_DETACH) },
 	"open tree": func() error {
 		return tryCall(unix.SYS_OPEN_TREE, at(unix.AT_FDCWD), str("/usr"), unix.OPEN_TREE_CLONE)
 	},
-	"chroot":               func() error { return unix.Chroot("/tmp") },
+	"chroot":               func() error { return unix.Chroot(os.TempDir()) },
 	"unshare user":         func() error { return unix.Unshare(unix.CLONE_NEWUSER) },
 	"unshare mount":        func() error { return unix.Unshare(unix.CLONE_NEWNS) },
 	"clone user namespace": tryCloneUser,
@@ -81,10 +91,10 @@ var tries = map[string]func() error{
 	"memory file":          func() error { return tryCall(unix.SYS_MEMFD_CREATE, str("m"), 0) },
 	"secret memory file":   func() error { return tryCall(unix.SYS_MEMFD_SECRET, 0) },
 	"shared memory":        func() error { return tryCall(unix.SYS_SHMGET, 0, 4096, 0o1600) },
-	"openat2":              func() error { return tryCall(unix.SYS_OPENAT2, at(unix.AT_FDCWD), str("/tmp"), 0, 0) },
+	"openat2":              func() error { return tryCall(unix.SYS_OPENAT2, at(unix.AT_FDCWD), str(os.TempDir()), 0, 0) },
 	"unknown call":         func() error { return tryCall(lastSyscall+1, 0) },
 	"device": func() error {
-		return unix.Mknod("/tmp/null", unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3)))
+		return unix.Mknod(temp("null"), unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3)))
 	},
 	"suid by chmod": func() error { return trySuid(func(p string) error { return unix.Chmod(p, 0o4755) }) },
 	"suid by fchmodat": func() error {
@@ -95,9 +105,9 @@ var tries = map[string]func() error{
 			return tryCall(unix.SYS_FCHMODAT2, at(unix.AT_FDCWD), str(p), 0o4755, 0)
 		})
 	},
-	"suid by open": func() error { return tryCreate("/tmp/suid", 0o4755) },
+	"suid by open": func() error { return tryCreate(temp("suid"), 0o4755) },
 	"suid by unnamed file": func() error {
-		fd, err := unix.Open("/tmp", unix.O_TMPFILE|unix.O_WRONLY, 0o4755)
+		fd, err := unix.Open(os.TempDir(), unix.O_TMPFILE|unix.O_WRONLY, 0o4755)
 		if err == nil {
 			err = unix.Close(fd)
 		}
@@ -111,6 +121,20 @@ var tries = map[string]func() error{
 	},
 
 	"capabilities": tryCapabilities,
+
+	// what outlives a process, and what works on other processes of the same user
+	"semaphores":    func() error { return tryCall(unix.SYS_SEMGET, 0, 1, 0o1600) },
+	"message queue": func() error { return tryCall(unix.SYS_MSGGET, 0, 0o1600) },
+	"named queue":   func() error { return tryCall(unix.SYS_MQ_OPEN, str("try"), unix.O_CREAT|unix.O_RDWR, 0o600, 0) },
+	"limits of other": func() error {
+		return tryCall(unix.SYS_PRLIMIT64, uintptr(os.Getppid()), unix.RLIMIT_NOFILE, 0, ptr(&unix.Rlimit{}))
+	},
+	"priority of user": func() error {
+		return tryCall(unix.SYS_SETPRIORITY, unix.PRIO_USER, 0, 19)
+	},
+	"priority of other":   func() error { return tryCall(unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, uintptr(os.Getppid()), 19) },
+	"processors of other": func() error { return tryCall(unix.SYS_SCHED_SETAFFINITY, uintptr(os.Getppid()), 8, ptr(&[8]byte{1})) },
+	"mode of other":       func() error { return os.Chmod(os.Getenv("TARGET"), 0) },
 
 	// limits
 	"memory":        func() error { return tryMemory(unix.MAP_PRIVATE) },
@@ -127,7 +151,7 @@ var tries = map[string]func() error{
 	"heartbeat":     tryHeartbeat,
 	"daemon":        tryDaemon,
 	"beats":         tryBeats,
-	"link out":      func() error { return os.Symlink(os.Getenv("TARGET"), "/out/link") },
+	"link out":      func() error { return os.Symlink(os.Getenv("TARGET"), out("link")) },
 
 	// what must not hurt
 	"listen":       tryListen,
@@ -137,6 +161,11 @@ var tries = map[string]func() error{
 	"interfaces":   tryInterfaces,
 	"environment":  tryEnvironment,
 }
+
+func temp(name string) string { return filepath.Join(os.TempDir(), name) }
+
+// out is a path in the folder that the job shares with the test.
+func out(name string) string { return filepath.Join(os.Getenv("OUT"), name) }
 
 func tryCall(nr uintptr, args ...uintptr) error {
 	var a [6]uintptr
@@ -217,6 +246,21 @@ func tryDial(network, address string) error {
 	}
 	_, err = io.ReadAtLeast(c, make([]byte, 5), 5)
 	return err
+}
+
+// tryServe echoes TCP and UDP at TARGET until it is killed.
+func tryServe() error {
+	l, err := net.Listen("tcp", os.Getenv("TARGET"))
+	if err != nil {
+		return err
+	}
+	p, err := net.ListenPacket("udp", os.Getenv("TARGET"))
+	if err != nil {
+		return err
+	}
+	go echoPackets(p)
+	echo(l)
+	return nil
 }
 
 func targetAddress() (*unix.SockaddrInet4, error) {

@@ -6,13 +6,19 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/sandbox"
 )
 
 // The values of QL_SANDBOX_MODE.
 const (
 	modeAuto = "auto" // whatever the machine offers
 	modeNone = "none" // nothing is run; every project is answered "not verified"
+	// modePod says that the container has nothing but this process and that a NetworkPolicy holds its network.
+	modePod = string(sandbox.Pod)
 )
 
 // config is read from the environment.
@@ -34,8 +40,15 @@ type config struct {
 func (c *config) Check() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if c.Mode != modeAuto && c.Mode != modeNone {
-		wrong("QL_SANDBOX_MODE: %q is none of %s, %s", c.Mode, modeAuto, modeNone)
+	if !slices.Contains([]string{modeAuto, modeNone, modePod}, c.Mode) {
+		wrong("QL_SANDBOX_MODE: %q is none of %s, %s, %s", c.Mode, modeAuto, modeNone, modePod)
+	}
+	if c.Mode == modePod {
+		// Two projects would share a user, and so could not be kept apart.
+		if c.Concurrency > 1 {
+			wrong("QL_SANDBOX_CONCURRENCY must be 1 in mode %s", modePod)
+		}
+		c.Concurrency = 1
 	}
 	if c.Concurrency == 0 {
 		c.Concurrency = max(1, runtime.NumCPU()/2)
@@ -60,6 +73,10 @@ func (c *config) Check() error {
 		c.Cache = filepath.Join(base, "quantumlayer", "sandbox")
 	case !filepath.IsAbs(c.Cache):
 		wrong("QL_SANDBOX_CACHE: %q must be an absolute path", c.Cache)
+	}
+	// What a job did to its user's files is looked for there, and all of it is removed at the next start.
+	if tmp := os.TempDir(); c.Mode == modePod && !strings.HasPrefix(filepath.Clean(c.Cache), filepath.Clean(tmp)+"/") {
+		wrong("QL_SANDBOX_CACHE: %q must be below %s in mode %s", c.Cache, tmp, modePod)
 	}
 	return errors.Join(errs...)
 }

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -34,6 +37,9 @@ type Service struct {
 	queue     *queue
 	off       bool  // nothing is to be run
 	lacking   error // why there is no language to verify
+
+	spoiled atomic.Bool  // a project left something in the container, which must end
+	end     func() error // asks the process to end
 }
 
 // New builds the function. A machine without Go is no reason not to start: its projects are answered "not verified".
@@ -42,10 +48,18 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{languages: map[string]Language{}, queue: newQueue(cfg.Concurrency, cfg.Queue), off: cfg.Mode == modeNone}
-	service := &runner.Service{Handler: s.Handler()}
+	s := &Service{languages: map[string]Language{}, queue: newQueue(cfg.Concurrency, cfg.Queue), off: cfg.Mode == modeNone, end: terminate}
+	service := &runner.Service{Handler: s.Handler(), Ready: s.Ready}
+	var mode sandbox.Mode
+	if cfg.Mode == modePod {
+		mode = sandbox.Pod
+		// What is there is of a container that ended because a project may have changed it.
+		if err := sandbox.RemoveAll(cfg.Cache); err != nil {
+			return nil, err
+		}
+	}
 	tc, err := golang.Find(ctx, golang.Config{
-		Go: cfg.Go, Cache: cfg.Cache, FetchTimeout: cfg.FetchTimeout, FetchBytes: cfg.FetchMiB << 20,
+		Mode: mode, Go: cfg.Go, Cache: cfg.Cache, FetchTimeout: cfg.FetchTimeout, FetchBytes: cfg.FetchMiB << 20,
 		Limits: sandbox.Limits{Wall: cfg.Timeout, Memory: cfg.MemoryMiB << 20, Disk: cfg.DiskMiB << 20},
 	})
 	if err != nil {
@@ -56,7 +70,7 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	s.languages["go"] = tc
 	service.Close = func(context.Context) error { return tc.Close() }
 	if cfg.Warm && !s.off {
-		stop := warm(ctx, tc)
+		stop := s.warm(ctx, tc, mode)
 		service.Close = func(context.Context) error {
 			stop()
 			return tc.Close()
@@ -65,12 +79,22 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	return service, nil
 }
 
+// terminate has the process drain and end.
+func terminate() error { return syscall.Kill(os.Getpid(), syscall.SIGTERM) }
+
 // warm looks for a sandbox and fills the build cache in the background, and gives what ends that.
-func warm(ctx context.Context, tc *golang.Toolchain) func() {
+func (s *Service) warm(ctx context.Context, tc *golang.Toolchain, mode sandbox.Mode) func() {
 	ctx, cancel := context.WithCancel(ctx)
 	var done sync.WaitGroup
 	done.Go(func() {
-		support, err := sandbox.Detect(ctx)
+		if mode == sandbox.Pod { // nothing else may change files meanwhile
+			leave, err := s.queue.enter(ctx)
+			if err != nil {
+				return // stopped meanwhile
+			}
+			defer leave()
+		}
+		support, err := sandbox.Detect(ctx, mode)
 		if err != nil {
 			return // stopped meanwhile
 		}
@@ -79,7 +103,7 @@ func warm(ctx context.Context, tc *golang.Toolchain) func() {
 			return
 		}
 		slog.InfoContext(ctx, "sandbox", "mode", support.Mode, "held_by", support.Detail)
-		if err := tc.Warm(ctx); err != nil && ctx.Err() == nil {
+		if err := tc.Warm(ctx); err != nil && ctx.Err() == nil && !s.spoil(ctx, err) {
 			slog.WarnContext(ctx, "the first project will have to build the standard library", "cause", err.Error())
 		}
 	})
@@ -87,6 +111,29 @@ func warm(ctx context.Context, tc *golang.Toolchain) func() {
 		cancel()
 		done.Wait()
 	}
+}
+
+// Ready is an error once the process is to end.
+func (s *Service) Ready(context.Context) error {
+	if s.spoiled.Load() {
+		return fault.New(fault.Unavailable, "this container ends: a project may have left something in it")
+	}
+	return nil
+}
+
+// spoil has the process end, and take no more projects, if that is what the error says.
+func (s *Service) spoil(ctx context.Context, err error) bool {
+	var unclean *sandbox.UncleanError
+	if !errors.As(err, &unclean) {
+		return false
+	}
+	if !s.spoiled.Swap(true) {
+		slog.ErrorContext(ctx, "this container must end", "cause", err.Error())
+		if err := s.end(); err != nil {
+			slog.ErrorContext(ctx, "it does not end", "cause", err.Error())
+		}
+	}
+	return true
 }
 
 // Handler is the HTTP interface.
@@ -143,11 +190,17 @@ func (s *Service) Verify(ctx context.Context, req verification.Request) (verific
 		return verification.Result{}, err
 	}
 	defer leave()
+	if err := s.Ready(ctx); err != nil {
+		return verification.Result{}, err
+	}
 	start := time.Now()
 	result, err := language.Verify(ctx, req.Files)
 	var unavailable *sandbox.UnavailableError
 	if errors.As(err, &unavailable) {
 		return golang.NotRun(unavailable.Error()), nil
+	}
+	if s.spoil(ctx, err) {
+		return verification.Result{}, s.Ready(ctx)
 	}
 	if err != nil {
 		return verification.Result{}, err
@@ -171,6 +224,9 @@ func (s *Service) Dependencies(ctx context.Context, req verification.Dependencie
 		return verification.Dependencies{}, err
 	}
 	defer leave()
+	if err := s.Ready(ctx); err != nil {
+		return verification.Dependencies{}, err
+	}
 	return language.Dependencies(ctx, req.Module, req.Files)
 }
 

@@ -2,6 +2,7 @@ package sandboxrunner
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
+	"github.com/quantumlayer-dev/quantumlayer/shared/sandbox"
 	"github.com/quantumlayer-dev/quantumlayer/shared/verification"
 )
 
@@ -107,6 +109,10 @@ func TestWrongConfigurationNamesEveryVariable(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
+	if _, podErr := New(t.Context(), runner.Environ{"QL_SANDBOX_MODE": "pod", "QL_SANDBOX_CONCURRENCY": "2", "QL_SANDBOX_CACHE": "/var/elsewhere"}); podErr == nil ||
+		!strings.Contains(podErr.Error(), "QL_SANDBOX_CONCURRENCY") || !strings.Contains(podErr.Error(), "QL_SANDBOX_CACHE") {
+		t.Errorf("mode pod: %v", podErr)
+	}
 	for _, name := range []string{"QL_SANDBOX_MODE", "QL_SANDBOX_CACHE", "QL_SANDBOX_CONCURRENCY", "QL_SANDBOX_QUEUE", "QL_SANDBOX_TIMEOUT"} {
 		if !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named: %v", name, err)
@@ -166,6 +172,39 @@ func TestTooManyProjectsAreSentAway(t *testing.T) {
 	}
 	if len(s.queue.places)+len(s.queue.slots) != 0 {
 		t.Error("places are not given back")
+	}
+}
+
+// spoils is a language whose projects leave something behind.
+type spoils struct {
+	Language
+	ran *int
+}
+
+func (l spoils) Verify(context.Context, []pipeline.File) (verification.Result, error) {
+	*l.ran++
+	return verification.Result{}, fmt.Errorf("running the project: %w", &sandbox.UncleanError{Reason: "a process"})
+}
+
+// One container serves many projects only as long as each leaves it as it was.
+func TestSpoiledContainerEnds(t *testing.T) {
+	t.Parallel()
+	ran, ended := 0, 0
+	s := &Service{languages: map[string]Language{"go": spoils{ran: &ran}}, queue: newQueue(1, 1), end: func() error { ended++; return nil }}
+	c := serve(t, s.Handler())
+	if err := s.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if r, err := s.Verify(t.Context(), good); !fault.Is(err, fault.Unavailable) {
+			t.Errorf("%+v, %v", r, err)
+		}
+	}
+	if _, err := c.Dependencies(t.Context(), verification.DependenciesRequest{Language: "go", Module: "m.example/m", Files: good.Files}); !fault.Is(err, fault.Unavailable) {
+		t.Error(err)
+	}
+	if err := s.Ready(t.Context()); err == nil || ran != 1 || ended != 1 {
+		t.Errorf("ready %v, %d projects ran, asked to end %d times", err, ran, ended)
 	}
 }
 

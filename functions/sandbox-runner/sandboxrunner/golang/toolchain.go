@@ -20,6 +20,8 @@ import (
 type Config struct {
 	// Go is the go command: a path, or a name looked up in PATH.
 	Go string
+	// Mode of the sandbox; empty for what the machine offers.
+	Mode sandbox.Mode
 	// Cache is the folder, absolute, for the build cache of the standard library and the module cache. It is made if missing.
 	Cache string
 	// Limits of a verification. Zero fields have the sandbox's defaults.
@@ -94,7 +96,8 @@ func (t *Toolchain) Version() string {
 
 func (t *Toolchain) modules() string { return filepath.Join(t.cfg.Cache, "mod") }
 
-// The folders as a job sees them: always the same, so that builds do not depend on the host's paths.
+// The folders as a job sees them where the sandbox can move them: always the same, so that builds do not depend on the host's
+// paths.
 const (
 	projectDir = "/project"
 	cacheDir   = "/gocache"
@@ -110,11 +113,11 @@ func (t *Toolchain) common() []string {
 	}
 }
 
-// inside is the environment of a job. There is no network to fill the module cache from.
-func (t *Toolchain) inside() []string {
+// inside is the environment of a job that sees its folders there. There is no network to fill the module cache from.
+func (t *Toolchain) inside(temp, cache, modules string) []string {
 	return append(t.common(),
-		"PATH="+filepath.Join(t.env.GOROOT, "bin")+":/usr/bin:/bin", "HOME=/tmp", "TMPDIR=/tmp",
-		"GOPATH=/tmp/go", "GOCACHE="+cacheDir, "GOMODCACHE="+modulesDir,
+		"PATH="+filepath.Join(t.env.GOROOT, "bin")+":/usr/bin:/bin", "HOME="+temp, "TMPDIR="+temp,
+		"GOPATH="+filepath.Join(temp, "go"), "GOCACHE="+cache, "GOMODCACHE="+modules,
 		"GOPROXY=off", "GOSUMDB=off", "GOFLAGS=-mod=readonly -buildvcs=false",
 	)
 }

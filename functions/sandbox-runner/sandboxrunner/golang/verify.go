@@ -1,6 +1,7 @@
 package golang
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -32,7 +33,7 @@ func (t *Toolchain) testTimeout() time.Duration {
 // Verify builds, vets and tests a project. Whatever the project does is a result; an error says that this machine could not
 // find out. The files must have been checked.
 func (t *Toolchain) Verify(ctx context.Context, files []pipeline.File) (verification.Result, error) {
-	support, err := sandbox.Detect(ctx)
+	support, err := sandbox.Detect(ctx, t.cfg.Mode)
 	if err != nil {
 		return verification.Result{}, err
 	}
@@ -51,7 +52,7 @@ func (t *Toolchain) Verify(ctx context.Context, files []pipeline.File) (verifica
 	if err != nil {
 		return verification.Result{}, err
 	}
-	result, err := t.verify(ctx, project, files)
+	result, err := t.verify(ctx, support, project, files)
 	return result, errors.Join(err, remove())
 }
 
@@ -64,7 +65,7 @@ func NotRun(reason string) verification.Result {
 	return r
 }
 
-func (t *Toolchain) verify(ctx context.Context, project string, files []pipeline.File) (verification.Result, error) {
+func (t *Toolchain) verify(ctx context.Context, support sandbox.Support, project string, files []pipeline.File) (verification.Result, error) {
 	if err := t.fetchRequired(ctx, project, files); err != nil {
 		return verification.Result{}, err
 	}
@@ -76,12 +77,12 @@ func (t *Toolchain) verify(ctx context.Context, project string, files []pipeline
 	if err != nil {
 		return verification.Result{}, err
 	}
+	modulesAt := support.Mount(t.modules(), modulesDir, sandbox.ReadOnly)
+	cacheAt := support.Mount(cache, cacheDir, sandbox.Growing)
+	projectAt := support.Mount(project, projectDir, sandbox.Scratch)
 	job := sandbox.Job{
-		Mounts: append(mounts,
-			sandbox.Mount{Source: t.modules(), Target: modulesDir, Access: sandbox.Scratch},
-			sandbox.Mount{Source: cache, Target: cacheDir, Access: sandbox.Scratch},
-			sandbox.Mount{Source: project, Target: projectDir, Access: sandbox.Scratch}),
-		Dir: projectDir, Env: t.inside(), Limits: t.cfg.Limits,
+		Mounts: append(mounts, modulesAt, cacheAt, projectAt),
+		Dir:    projectAt.Target, Env: t.inside(support.Temp(), cacheAt.Target, modulesAt.Target), Limits: t.cfg.Limits,
 		Commands: []sandbox.Command{
 			{Argv: []string{t.bin, "build", "-o", "/dev/null", "./..."}},
 			{Argv: []string{t.bin, "vet", "./..."}, KeepGoing: true},
@@ -89,7 +90,7 @@ func (t *Toolchain) verify(ctx context.Context, project string, files []pipeline
 			{Argv: []string{t.bin, "test", "-json", "-vet=off", "-count=1", "-timeout=" + t.testTimeout().String(), "./..."}},
 		},
 	}
-	ran, err := sandbox.Run(ctx, job)
+	ran, err := support.Run(ctx, job)
 	if err != nil {
 		return verification.Result{}, fmt.Errorf("running the project: %w", err)
 	}
@@ -106,6 +107,8 @@ func judge(job sandbox.Job, ran sandbox.Result, files []pipeline.File) verificat
 		if !c.Ran {
 			continue
 		}
+		// What a project prints names its folder; the answer does not depend on where that was.
+		c.Output = bytes.ReplaceAll(c.Output, []byte(job.Dir+"/"), []byte(projectDir+"/"))
 		step.Status, step.ExitCode, step.DurationMS = verification.Passed, c.ExitCode, c.Wall.Milliseconds()
 		if !c.OK() {
 			step.Status = verification.Failed

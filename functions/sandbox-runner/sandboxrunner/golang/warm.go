@@ -162,19 +162,23 @@ func (t *Toolchain) standardLibrary(ctx context.Context, project, cache string) 
 // trusted runs go commands on a project of our own, in a sandbox all the same, with a build cache that stays. It gives what
 // the last of them printed.
 func (t *Toolchain) trusted(ctx context.Context, project, cache string, commands ...[]string) (string, error) {
+	support, err := sandbox.Detect(ctx, t.cfg.Mode)
+	if err != nil {
+		return "", err
+	}
 	mounts, err := t.mounts()
 	if err != nil {
 		return "", err
 	}
+	projectAt, cacheAt := support.Mount(project, projectDir, sandbox.Scratch), support.Mount(cache, cacheDir, sandbox.Writable)
 	job := sandbox.Job{
-		Mounts: append(mounts, sandbox.Mount{Source: project, Target: projectDir, Access: sandbox.Scratch},
-			sandbox.Mount{Source: cache, Target: cacheDir, Access: sandbox.Writable}),
-		Dir: projectDir, Env: t.inside(), Limits: warmLimits,
+		Mounts: append(mounts, projectAt, cacheAt),
+		Dir:    projectAt.Target, Env: t.inside(support.Temp(), cacheAt.Target, modulesDir), Limits: warmLimits,
 	}
 	for _, c := range commands {
 		job.Commands = append(job.Commands, sandbox.Command{Argv: append([]string{t.bin}, c...)})
 	}
-	result, err := sandbox.Run(ctx, job)
+	result, err := support.Run(ctx, job)
 	if err != nil {
 		return "", err
 	}
