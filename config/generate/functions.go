@@ -78,7 +78,7 @@ func functions() []function {
 			Concurrency: 4, Target: 3, MaxScale: 10, Timeout: 300}.small(),
 		function{Name: "sandbox-runner", About: "Builds and tests of one project fill a pod, and no two projects share one.",
 			Concurrency: 1, Target: 1, MaxScale: 10, Timeout: longest, Grace: true,
-			Env: []variable{{"HOME", "/tmp"}, {"QL_SANDBOX_CACHE", "/tmp/cache"}}}.sized("500m", "1Gi", "2000m", "4Gi"),
+			Env: []variable{{"HOME", "/tmp"}, {"QL_SANDBOX_CACHE", "/tmp/cache"}, {"QL_SANDBOX_MODE", "pod"}}}.sized("500m", "1Gi", "2000m", "4Gi"),
 	}
 	for i, f := range all {
 		all[i].Path, all[i].Component = "functions/"+f.Name, "service"
