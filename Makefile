@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 GO ?= go
 
-.PHONY: help run test race test-deps lint generate verify bench
+.PHONY: help run test race test-deps lint generate verify deploy bench
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ verify: ## What is checked in is what would be generated, formatted and vetted
 	$(GO) mod tidy -diff
 	$(GO) run ./docs/api/generate -check
 	$(GO) run ./config/generate -check
+	cd config/check && $(GO) vet . && $(GO) run . && $(GO) test .
+
+deploy: ## Build the images with ko and deploy them to the cluster of kubectl's context (docs/operations/deploy.md)
+	ko apply $(KO_FLAGS) -f config/
 
 bench: ## The benchmarks behind the README's figures
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench

@@ -9,6 +9,7 @@ const module = "github.com/quantumlayer-dev/quantumlayer/"
 type function struct {
 	Name        string
 	Path        string // of its main package, in the module
+	Component   string // service or stage; who may call it depends on it
 	About       string // what one has to know to change the numbers
 	Public      bool   // reachable from outside the cluster
 	Concurrency int    // requests that a pod serves at the same time at most
@@ -80,11 +81,11 @@ func functions() []function {
 			Env: []variable{{"HOME", "/tmp"}, {"QL_SANDBOX_CACHE", "/tmp/cache"}, {"QL_SANDBOX_MODE", "pod"}}}.sized("500m", "1Gi", "2000m", "4Gi"),
 	}
 	for i, f := range all {
-		all[i].Path = "functions/" + f.Name
+		all[i].Path, all[i].Component = "functions/"+f.Name, "service"
 	}
 	for _, stage := range pipeline.Stages() {
 		all = append(all, function{
-			Name: string(stage), Path: "functions/stages/" + string(stage), About: "Waits for the service that it asks.",
+			Name: string(stage), Path: "functions/stages/" + string(stage), Component: "stage", About: "Waits for the service that it asks.",
 			Concurrency: 20, Target: 14, MaxScale: 10, Timeout: longest,
 		}.small())
 	}
