@@ -1,6 +1,6 @@
 // Command fit makes the platform's manifests fit a cluster of one small node for the tests: it reads them from standard input and
-// writes them to standard output. What it changes, and nothing else: processor requests become 10m, since a node of two
-// processors has not what the platform asks for; each volume claim gets a volume that is a folder of the node, below -volumes,
+// writes them to standard output. What it changes, and nothing else: processor requests become 1m, and 5m of
+// Knative's own container beside each function, since a node of two processors has not what the platform asks for; each volume claim gets a volume that is a folder of the node, below -volumes,
 // since the node has no storage class; Qdrant is left out, since there is no image of it, and similar texts are kept in memory.
 package main
 
@@ -66,11 +66,14 @@ func change(o object) object {
 	spec, _ := o["spec"].(object)
 	template, _ := spec["template"].(object)
 	pod, _ := template["spec"].(object)
+	if o["apiVersion"] == "serving.knative.dev/v1" {
+		template["metadata"].(object)["annotations"].(object)["queue.sidecar.serving.knative.dev/cpu-resource-request"] = "5m"
+	}
 	containers, _ := pod["containers"].([]any)
 	for _, c := range containers {
 		resources, _ := c.(object)["resources"].(object)
 		if requests, ok := resources["requests"].(object); ok {
-			requests["cpu"] = "10m"
+			requests["cpu"] = "1m"
 		}
 	}
 	return o
