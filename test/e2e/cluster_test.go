@@ -94,20 +94,20 @@ func deploy(dir string) error {
 	if err != nil {
 		return err
 	}
-	volumes := filepath.Join(dir, "volumes")
+	volumes, err := volumesFolder(ctx)
+	if err != nil {
+		return err
+	}
 	for _, claim := range []string{"data-postgres-0", "data-redis-0", "data-nats-0"} {
 		if err := os.MkdirAll(filepath.Join(volumes, claim), 0o777); err != nil {
 			return err
 		}
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the node's pods have users of their own
-		return err
-	}
 	if err := koConfig(ctx, dir); err != nil {
 		return err
 	}
 	flags := strings.Fields(os.Getenv("KO_FLAGS"))
-	manifests, err := command(ctx, nil, "env", append([]string{"KO_CONFIG_PATH=" + dir, "ko", "resolve", "-f", "config/"}, flags...)...)
+	manifests, err := command(ctx, nil, "env", append([]string{"KO_CONFIG_PATH=" + dir, "ko", "resolve", "-f", "config/quantumlayer.yaml"}, flags...)...)
 	if err != nil {
 		return err
 	}
@@ -135,6 +135,23 @@ func deploy(dir string) error {
 		}
 	}
 	return nil
+}
+
+// volumesFolder is where the volumes are: where those of an earlier deployment are, whose stores go on with them, or a new folder.
+// It stays, since the cluster goes on using it.
+func volumesFolder(ctx context.Context) (string, error) {
+	path, err := command(ctx, nil, "kubectl", "get", "pv", "data-postgres-0", "--ignore-not-found", "-o", "jsonpath={.spec.local.path}")
+	if err != nil {
+		return "", err
+	}
+	if len(path) > 0 {
+		return filepath.Dir(string(path)), nil
+	}
+	dir, err := os.MkdirTemp("", "ql-e2e-volumes-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755) //nolint:gosec // the node's pods have users of their own
 }
 
 // koConfig is .ko.yaml with the base images of $KO_DEFAULTBASEIMAGE and $QL_SANDBOX_BASEIMAGE, where they are set: a cluster
