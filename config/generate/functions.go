@@ -22,6 +22,7 @@ type function struct {
 	Secrets     []secret
 	Env         []variable
 	Grace       bool // keep the last pod for a while: its start is dear
+	User        int  // 0: the one that functions share
 }
 
 // secret makes a key of a Secret a variable.
@@ -77,7 +78,7 @@ func functions() []function {
 		function{Name: "quantum-capsule", About: "Compression takes processor time.",
 			Concurrency: 4, Target: 3, MaxScale: 10, Timeout: 300}.small(),
 		function{Name: "sandbox-runner", About: "Builds and tests of one project fill a pod, and no two projects share one.",
-			Concurrency: 1, Target: 1, MaxScale: 10, Timeout: longest, Grace: true,
+			Concurrency: 1, Target: 1, MaxScale: 10, Timeout: longest, Grace: true, User: 65533, // Linux counts processes by user
 			Env: []variable{{"HOME", "/tmp"}, {"QL_SANDBOX_CACHE", "/tmp/cache"}, {"QL_SANDBOX_MODE", "pod"}}}.sized("500m", "1Gi", "2000m", "4Gi"),
 	}
 	for i, f := range all {
