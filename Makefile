@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 GO ?= go
 
-.PHONY: help run test race test-deps lint generate verify deploy bench
+.PHONY: help run test e2e race test-deps lint generate verify deploy bench
 
 help: ## Show this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,9 @@ run: ## Keep the platform running on 127.0.0.1:8080
 
 test: test-deps ## Install what the tests need, then run them all
 	$(GO) test ./...
+
+e2e: ## Deploy to the cluster of KUBECONFIG, which has nothing else to do, and try the whole platform there
+	QL_E2E=1 $(GO) test -count=1 -timeout 60m -v ./test/e2e
 
 race: test-deps ## The tests of what shares memory between goroutines, under the race detector
 	$(GO) test -race ./functions/agent-orchestrator/... ./functions/llm-router/llmrouter/cache/... ./functions/parser/... ./shared/ask ./shared/nats/... ./shared/runner
