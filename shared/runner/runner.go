@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -53,7 +54,7 @@ func Main(f Function) {
 		os.Exit(2)
 	}
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.LogLevel})).With("function", f.Name))
-	service, err := patiently(ctx, f, environ)
+	service, err := patiently(ctx, f, environ, cfg.Port)
 	if err != nil {
 		slog.Error("cannot start", "cause", err.Error())
 		fmt.Fprintf(os.Stderr, "%s: %v\n", f.Name, err)
@@ -70,25 +71,45 @@ func Main(f Function) {
 	}
 }
 
-// patience is how long a function waits for a store that does not answer. In a cluster everything starts at the same time, and
-// a process that ends is started again later and later.
-const patience = 30 * time.Second
-
-// patiently builds a function, again and again while what it needs does not answer.
-func patiently(ctx context.Context, f Function, environ Environ) (*Service, error) {
-	deadline := time.Now().Add(patience)
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		service, err := f.New(ctx, environ)
-		if err == nil || !fault.Is(err, fault.Unavailable) || time.Now().Add(pause).After(deadline) {
-			return service, err
-		}
+// patiently builds a function, again and again while what it needs does not answer: in a cluster everything starts at the same
+// time, and a process that ends is started again later and later. Meanwhile it lives, and says what it waits for.
+func patiently(ctx context.Context, f Function, environ Environ, port int) (*Service, error) {
+	service, err := f.New(ctx, environ)
+	if !fault.Is(err, fault.Unavailable) {
+		return service, err
+	}
+	w := &waiting{}
+	w.cause.Store(&err)
+	ln, listenErr := net.Listen("tcp", fmt.Sprintf(":%d", port))
+	if listenErr != nil {
+		return nil, listenErr
+	}
+	srv := &http.Server{Handler: w, ReadHeaderTimeout: 10 * time.Second}
+	go srv.Serve(ln)
+	defer srv.Close()
+	for pause := 100 * time.Millisecond; fault.Is(err, fault.Unavailable); pause = min(pause*3/2, time.Second) {
 		slog.Warn("waiting for what does not answer yet", "cause", err.Error())
 		select {
 		case <-ctx.Done():
 			return nil, err
 		case <-time.After(pause):
 		}
+		if service, err = f.New(ctx, environ); err != nil {
+			w.cause.Store(&err)
+		}
 	}
+	return service, err
+}
+
+// waiting answers for a function that is not built yet.
+type waiting struct{ cause atomic.Pointer[error] }
+
+func (w *waiting) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/healthz" {
+		fmt.Fprintln(rw, "ok")
+		return
+	}
+	fault.Write(rw, r, *w.cause.Load())
 }
 
 // ProcessEnviron gives the environment of the process.
