@@ -85,8 +85,13 @@ func patiently(ctx context.Context, f Function, environ Environ, port int) (*Ser
 		return nil, listenErr
 	}
 	srv := &http.Server{Handler: w, ReadHeaderTimeout: 10 * time.Second}
-	go srv.Serve(ln)
-	defer srv.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(ln) }()
+	defer func() {
+		if err := errors.Join(srv.Close(), <-ended); !errors.Is(err, http.ErrServerClosed) {
+			slog.Warn("the server of the wait", "cause", err.Error())
+		}
+	}()
 	for pause := 100 * time.Millisecond; fault.Is(err, fault.Unavailable); pause = min(pause*3/2, time.Second) {
 		slog.Warn("waiting for what does not answer yet", "cause", err.Error())
 		select {

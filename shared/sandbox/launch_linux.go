@@ -4,6 +4,7 @@ package sandbox
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ func setUpPod(_ plan, planFile *os.File) (stop <-chan struct{}, err error) {
 // that started us, or whoever it is whose child we became when that ended.
 func signalsAreScoped() error {
 	if err := unix.Kill(os.Getppid(), 0); !errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("signals reach processes outside of the job: %v", err)
+		return fmt.Errorf("signals reach processes outside of the job: %w", cmp.Or(err, errors.New("one was not refused")))
 	}
 	return nil
 }

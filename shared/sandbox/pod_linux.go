@@ -39,10 +39,11 @@ func podLacks(ctx context.Context) string {
 }
 
 // networkIsOpen tries the one address that every pod can reach unless it is
-// denied. A policy may come a moment after the pod, hence several times.
+// denied. A policy may come a while after the pod, on a busy node ten seconds, hence
+// many times.
 func networkIsOpen(ctx context.Context, address string) string {
 	d := net.Dialer{Timeout: 2 * time.Second}
-	for range 5 {
+	for range 30 {
 		c, err := d.DialContext(ctx, "tcp", address)
 		if err != nil {
 			return ""
