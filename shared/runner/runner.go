@@ -55,6 +55,10 @@ func Main(f Function) {
 	}
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: cfg.LogLevel})).With("function", f.Name))
 	service, err := patiently(ctx, f, environ, cfg.Port)
+	if err != nil && ctx.Err() != nil {
+		slog.Info("ended while waiting", "cause", err.Error())
+		return
+	}
 	if err != nil {
 		slog.Error("cannot start", "cause", err.Error())
 		fmt.Fprintf(os.Stderr, "%s: %v\n", f.Name, err)
@@ -79,7 +83,7 @@ func patiently(ctx context.Context, f Function, environ Environ, port int) (*Ser
 		return service, err
 	}
 	w := &waiting{}
-	w.cause.Store(&err)
+	w.waitFor(err)
 	ln, listenErr := net.Listen("tcp", fmt.Sprintf(":%d", port))
 	if listenErr != nil {
 		return nil, listenErr
@@ -100,7 +104,7 @@ func patiently(ctx context.Context, f Function, environ Environ, port int) (*Ser
 		case <-time.After(pause):
 		}
 		if service, err = f.New(ctx, environ); err != nil {
-			w.cause.Store(&err)
+			w.waitFor(err)
 		}
 	}
 	return service, err
@@ -108,6 +112,8 @@ func patiently(ctx context.Context, f Function, environ Environ, port int) (*Ser
 
 // waiting answers for a function that is not built yet.
 type waiting struct{ cause atomic.Pointer[error] }
+
+func (w *waiting) waitFor(err error) { w.cause.Store(&err) }
 
 func (w *waiting) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/healthz" {

@@ -35,6 +35,9 @@ func TestMain(m *testing.M) {
 	}
 	dir, err := os.MkdirTemp("", "ql-e2e-")
 	if err == nil {
+		err = os.Chmod(dir, 0o755) //nolint:gosec // another user runs ql from it
+	}
+	if err == nil {
 		ql = filepath.Join(dir, "ql")
 		err = deploy(dir)
 	}

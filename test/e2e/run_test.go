@@ -4,18 +4,33 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// generate runs the prompt and gives the capsule's path; the project and the log are beside it.
-func generate(t *testing.T, dir string, environ []string, args ...string) string {
+// generate runs the prompt with ql and gives the capsule; as may change how ql is run.
+func generate(t *testing.T, as func(*exec.Cmd), args ...string) []byte {
 	t.Helper()
+	dir, err := os.MkdirTemp("", "ql-e2e-run-") // not t.TempDir, whose parents another user may not enter
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
 	capsule := filepath.Join(dir, "library.tar.gz")
 	cmd := exec.CommandContext(t.Context(), ql, append([]string{"generate", "--language", "go", "--out", filepath.Join(dir, "library"), "--capsule", capsule}, append(args, prompt)...)...)
-	cmd.Env = append(os.Environ(), environ...)
+	cmd.Dir = dir
+	if as != nil {
+		as(cmd)
+	}
 	began := time.Now()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -25,7 +40,45 @@ func generate(t *testing.T, dir string, environ []string, args ...string) string
 		t.Fatalf("not verified:\n%s", out)
 	}
 	t.Logf("verified after %s", time.Since(began).Round(100*time.Millisecond))
-	return capsule
+	made, err := os.ReadFile(capsule)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// inModePod runs ql as one process on this machine with the sandbox mode that the cluster has, which is refused to root.
+func inModePod(t *testing.T) func(*exec.Cmd) {
+	return func(cmd *exec.Cmd) {
+		t.Helper()
+		// What changes in the temporary folder while a project runs counts as the project's work, so it has nothing else in it.
+		temp := filepath.Join(cmd.Dir, "tmp")
+		if err := os.Mkdir(temp, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if os.Geteuid() == 0 {
+			nobody, err := user.Lookup("nobody")
+			if err != nil {
+				t.Fatal(err)
+			}
+			uid, err := strconv.Atoi(nobody.Uid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			gid, err := strconv.Atoi(nobody.Gid)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, dir := range []string{cmd.Dir, temp} {
+				if err := os.Chown(dir, uid, gid); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+		}
+		cmd.Env = append(os.Environ(), "HOME="+cmd.Dir, "TMPDIR="+temp, "QL_HOME="+filepath.Join(cmd.Dir, "home"),
+			"QL_SANDBOX_MODE=pod", "QL_SANDBOX_CACHE="+filepath.Join(temp, "cache"), "GOFLAGS=", "GOCACHE=", "GOMODCACHE=", "GOPATH=")
+	}
 }
 
 // From cold through the route, a run makes the same capsule as on one machine. The one machine holds the project in the same
@@ -34,26 +87,28 @@ func TestRunFromCold(t *testing.T) {
 	cluster(t)
 	atZero(t)
 	began := time.Now()
-	there := generate(t, t.TempDir(), nil, "--server", api(t))
+	there := generate(t, nil, "--server", api(t))
 	cold := time.Since(began)
 	began = time.Now()
-	generate(t, t.TempDir(), nil, "--server", api(t))
+	generate(t, nil, "--server", api(t))
 	t.Logf("cold %s, warm %s", cold.Round(100*time.Millisecond), time.Since(began).Round(100*time.Millisecond))
+	if here := generate(t, inModePod(t)); !bytes.Equal(there, here) {
+		t.Errorf("the cluster's capsule is not the machine's:\n%s\n\n%s", inspect(t, there), inspect(t, here))
+	}
+}
 
-	here := generate(t, t.TempDir(), []string{"QL_HOME=" + t.TempDir(), "QL_SANDBOX_MODE=pod"})
-	a, err := os.ReadFile(there)
-	if err != nil {
+// inspect says what is in a capsule.
+func inspect(t *testing.T, capsule []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "capsule.tar.gz")
+	if err := os.WriteFile(path, capsule, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	b, err := os.ReadFile(here)
+	out, err := exec.CommandContext(t.Context(), ql, "capsule", "inspect", path).CombinedOutput()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v: %s", err, out)
 	}
-	if !bytes.Equal(a, b) {
-		out, _ := exec.CommandContext(t.Context(), ql, "capsule", "inspect", there).CombinedOutput()
-		other, _ := exec.CommandContext(t.Context(), ql, "capsule", "inspect", here).CombinedOutput()
-		t.Errorf("the cluster's capsule is not the machine's:\n%s\n\n%s", out, other)
-	}
+	return string(out)
 }
 
 func TestFunctionsGoToZeroAndComeBack(t *testing.T) {

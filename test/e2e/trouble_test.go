@@ -55,7 +55,6 @@ func TestRolloutUnderLoad(t *testing.T) {
 // Pods of the worker, of functions and of the database are deleted in the middle of a run, which ends verified all the same.
 func TestRunSurvivesDeletedPods(t *testing.T) {
 	cluster(t)
-	dir := t.TempDir()
 	deleted := make(chan error, 1)
 	go func() {
 		for _, args := range [][]string{
@@ -71,7 +70,7 @@ func TestRunSurvivesDeletedPods(t *testing.T) {
 		}
 		deleted <- nil
 	}()
-	generate(t, dir, nil, "--server", api(t))
+	generate(t, nil, "--server", api(t))
 	if err := <-deleted; err != nil {
 		t.Fatal(err)
 	}

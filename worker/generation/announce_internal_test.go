@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,17 +24,22 @@ func (k *kept) Publish(_ context.Context, e nats.Event) error {
 
 func TestTheBrokerHearsOfRuns(t *testing.T) {
 	t.Parallel()
-	var sent []string
-	down := false
+	sent := make(chan string, 10)
+	var down atomic.Bool
+	held := make(chan struct{}) // what is not awaited is held by the Broker until the test ends
+	t.Cleanup(func() { close(held) })
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if down {
+		if down.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		sent = append(sent, r.Header.Get("ce-id")+" "+r.Header.Get("ce-type")+" "+r.Header.Get("ce-subject"))
+		sent <- r.Header.Get("ce-id") + " " + r.Header.Get("ce-type") + " " + r.Header.Get("ce-subject")
+		if r.Header.Get("ce-type") == event.WorkflowStarted {
+			<-held
+		}
 		w.WriteHeader(http.StatusAccepted)
 	}))
-	t.Cleanup(server.Close)
+	t.Cleanup(server.CloseClientConnections)
 	log := &kept{}
 	a := announced{Publisher: log, broker: broker.New(server.URL)}
 	publish := func(eventType string) error {
@@ -44,10 +50,12 @@ func TestTheBrokerHearsOfRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if want := []string{"run-1/1/x " + event.WorkflowStarted + " run-1", "run-1/1/x " + event.WorkflowCompleted + " run-1"}; !slices.Equal(sent, want) {
-		t.Errorf("sent %q, want %q", sent, want)
+	got := []string{<-sent, <-sent}
+	slices.Sort(got)
+	if want := []string{"run-1/1/x " + event.WorkflowCompleted + " run-1", "run-1/1/x " + event.WorkflowStarted + " run-1"}; !slices.Equal(got, want) {
+		t.Errorf("sent %q, want %q", got, want)
 	}
-	down = true
+	down.Store(true)
 	if err := publish(event.WorkflowStarted); err != nil {
 		t.Errorf("a run waits for a Broker that is down: %v", err)
 	}
