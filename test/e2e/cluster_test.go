@@ -45,7 +45,15 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
 		os.Exit(1)
 	}
+	stop, err := receive(context.Background())
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
+		os.Exit(1)
+	}
 	code := m.Run()
+	if err := stop(); err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
+	}
 	if err := os.RemoveAll(dir); err != nil {
 		fmt.Fprintf(os.Stderr, "e2e: %v\n", err)
 	}
