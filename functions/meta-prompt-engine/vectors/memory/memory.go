@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	chromem "github.com/philippgille/chromem-go"
 
@@ -15,24 +16,30 @@ import (
 const aboutKey = "about"
 
 // Store is a vectors.Store. Make it with Open.
-type Store struct{ db *chromem.DB }
+type Store struct {
+	db *chromem.DB
+	// creating guards the making of collections: chromem looks and makes in two steps, so that of two makers one would lose what the other puts.
+	creating sync.Mutex
+}
 
 var _ vectors.Store = (*Store)(nil)
 
 // Open opens the store that is kept in a folder, which is made if need be, or with "" an empty one that ends with the process.
 func Open(dir string) (*Store, error) {
 	if dir == "" {
-		return &Store{chromem.NewDB()}, nil
+		return &Store{db: chromem.NewDB()}, nil
 	}
 	db, err := chromem.NewPersistentDB(dir, false)
 	if err != nil {
 		return nil, fmt.Errorf("opening the index in %s: %w", dir, err)
 	}
-	return &Store{db}, nil
+	return &Store{db: db}, nil
 }
 
 func (s *Store) collection(space vectors.Space, size int) (*chromem.Collection, error) {
 	name := fmt.Sprintf("%s@%s@%d", space.Collection, space.Kind, size)
+	s.creating.Lock()
+	defer s.creating.Unlock()
 	c, err := s.db.GetOrCreateCollection(name, nil, func(context.Context, string) ([]float32, error) {
 		return nil, errors.New("documents come with their vectors")
 	})
