@@ -26,6 +26,7 @@ type config struct {
 	Mode         string        `env:"QL_SANDBOX_MODE" envDefault:"auto"`
 	Go           string        `env:"QL_GO" envDefault:"go"`               // the go command
 	Cache        string        `env:"QL_SANDBOX_CACHE"`                    // folder; empty: quantumlayer/sandbox in the user's cache folder
+	Built        string        `env:"QL_SANDBOX_BUILT"`                    // folder like Cache, with the standard library built, that is only read
 	Concurrency  int           `env:"QL_SANDBOX_CONCURRENCY"`              // projects at the same time; 0: one for two processors
 	Queue        int           `env:"QL_SANDBOX_QUEUE" envDefault:"64"`    // projects that may wait for their turn
 	Timeout      time.Duration `env:"QL_SANDBOX_TIMEOUT" envDefault:"10m"` // of one verification; the tests of a package get half
@@ -73,6 +74,9 @@ func (c *config) Check() error {
 		c.Cache = filepath.Join(base, "quantumlayer", "sandbox")
 	case !filepath.IsAbs(c.Cache):
 		wrong("QL_SANDBOX_CACHE: %q must be an absolute path", c.Cache)
+	}
+	if c.Built != "" && !filepath.IsAbs(c.Built) {
+		wrong("QL_SANDBOX_BUILT: %q must be an absolute path", c.Built)
 	}
 	// What a job did to its user's files is looked for there, and all of it is removed at the next start.
 	if tmp := os.TempDir(); c.Mode == modePod && !strings.HasPrefix(filepath.Clean(c.Cache), filepath.Clean(tmp)+"/") {

@@ -59,7 +59,7 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 		}
 	}
 	tc, err := golang.Find(ctx, golang.Config{
-		Mode: mode, Go: cfg.Go, Cache: cfg.Cache, FetchTimeout: cfg.FetchTimeout, FetchBytes: cfg.FetchMiB << 20,
+		Mode: mode, Go: cfg.Go, Cache: cfg.Cache, Built: cfg.Built, FetchTimeout: cfg.FetchTimeout, FetchBytes: cfg.FetchMiB << 20,
 		Limits: sandbox.Limits{Wall: cfg.Timeout, Memory: cfg.MemoryMiB << 20, Disk: cfg.DiskMiB << 20},
 	})
 	if err != nil {

@@ -2,6 +2,8 @@ package golang
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -70,5 +72,24 @@ func TestFind(t *testing.T) {
 	cancel()
 	if _, err := Find(ended, Config{Go: "go", Cache: t.TempDir()}); err == nil {
 		t.Error("found it although the context has ended")
+	}
+}
+
+func TestWhatIsBuiltIsNotBuiltAgain(t *testing.T) {
+	t.Parallel()
+	if err := toolchain(t, nil).Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	cache := t.TempDir()
+	tc, err := Find(t.Context(), Config{Go: "go", Cache: cache, Built: sharedCache(t), FetchTimeout: time.Minute, FetchBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := tc.Verify(t.Context(), project("-- go.mod --\nmodule example.com/p\n\ngo 1.22\n-- p_test.go --\npackage p\n\nimport (\n\t\"net/http\"\n\t\"testing\"\n)\n\nfunc TestP(t *testing.T) {\n\t_ = http.MethodGet\n}\n"))
+	if err != nil || !result.Verified {
+		t.Fatalf("%v: %+v", err, result)
+	}
+	if _, err := os.Stat(filepath.Join(cache, "build")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("something was built: %v", err)
 	}
 }

@@ -24,6 +24,9 @@ type Config struct {
 	Mode sandbox.Mode
 	// Cache is the folder, absolute, for the build cache of the standard library and the module cache. It is made if missing.
 	Cache string
+	// Built is a folder that Toolchain.Warm filled as the Cache of another machine, such as a part of a container's image. Nothing
+	// is written there; what is there need not be built. Empty: none.
+	Built string
 	// Limits of a verification. Zero fields have the sandbox's defaults.
 	Limits sandbox.Limits
 	// FetchTimeout bounds one resolution of dependencies, FetchBytes the module archives that it may download.

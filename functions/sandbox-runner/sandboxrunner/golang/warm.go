@@ -39,11 +39,18 @@ func (t *Toolchain) buildCache(ctx context.Context) (string, error) {
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
-	parent := filepath.Join(t.cfg.Cache, "build")
-	dir := filepath.Join(parent, strings.Join([]string{t.env.GOVERSION, t.env.GOOS, t.env.GOARCH}, "-"))
-	if there, err := isDir(dir); there || err != nil {
-		return dir, err
+	name := filepath.Join("build", strings.Join([]string{t.env.GOVERSION, t.env.GOOS, t.env.GOARCH}, "-"))
+	dir := filepath.Join(t.cfg.Cache, name)
+	places := []string{dir}
+	if t.cfg.Built != "" {
+		places = append(places, filepath.Join(t.cfg.Built, name))
 	}
+	for _, p := range places {
+		if there, err := isDir(p); there || err != nil {
+			return p, err
+		}
+	}
+	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return "", fmt.Errorf("making the build cache: %w", err)
 	}
