@@ -25,17 +25,6 @@ import (
 // starts is how often each function is started; the median counts.
 const starts = 20
 
-// hello is a function that does nothing: what a Go process takes at least.
-const hello = `package main
-
-import (
-	"net/http"
-	"os"
-)
-
-func main() { panic(http.ListenAndServe(":"+os.Getenv("PORT"), http.NotFoundHandler())) }
-`
-
 // BenchmarkFunctionStart starts each function as the process that a cluster starts, built as ko builds it: start-ms is the time
 // from start to the first answer, idle-MiB its resident memory after it, x-hello the time against a process that does nothing.
 // NATS and Temporal are servers of this process; the database is a file.
@@ -55,11 +44,7 @@ func BenchmarkFunctionStart(b *testing.B) {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + b.TempDir(), "QL_EVENTS_URL=" + log.URL(), "QL_TEMPORAL_URL=" + server.URL(),
 		"QL_DATABASE_URL=sqlite:" + filepath.Join(b.TempDir(), "drops.db"), "QL_BLOBS_URL=file://" + b.TempDir(), "QL_SANDBOX_WARM=false",
 	}
-	dir := b.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "hello.go"), []byte(hello), 0o600); err != nil {
-		b.Fatal(err)
-	}
-	base := build(b, filepath.Join(dir, "hello.go"), "hello")
+	base := build(b, "./hello", "hello")
 	least := startOf(b, base, environ)
 	mains, err := filepath.Glob("../../functions/*/main.go")
 	if err != nil {

@@ -6,21 +6,15 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// Namespaces of the platform.
-const (
-	functions = "quantumlayer"
-	temporal  = "temporal"
+	"github.com/quantumlayer-dev/quantumlayer/test/cluster"
 )
 
 // prompt is the one that runs on both shapes of the platform.
@@ -30,7 +24,7 @@ const prompt = "A REST API for a lending library: members, books, loans. A membe
 var ql string
 
 func TestMain(m *testing.M) {
-	if !wanted() {
+	if !cluster.Wanted() {
 		os.Exit(m.Run()) // each test says that it is skipped
 	}
 	dir, err := os.MkdirTemp("", "ql-e2e-")
@@ -60,50 +54,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// wanted: many people have a KUBECONFIG, and nobody wants his cluster deployed to by `go test ./...`.
-func wanted() bool { return os.Getenv("QL_E2E") == "1" && os.Getenv("KUBECONFIG") != "" }
-
-// cluster skips a test where there is none.
-func cluster(t *testing.T) {
-	t.Helper()
-	if !wanted() {
-		t.Skip("run by `make e2e`, with KUBECONFIG of a cluster that has Knative and nothing else to do")
-	}
-}
-
-// command runs a program in the module's root and gives what it printed.
-func command(ctx context.Context, stdin []byte, name string, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = "../.."
-	cmd.Stdin = bytes.NewReader(stdin)
-	var errs bytes.Buffer
-	cmd.Stderr = &errs
-	out, err := cmd.Output()
-	if err != nil {
-		said := errs.String()
-		return out, fmt.Errorf("%s %s: %w: %s", name, strings.Join(args, " "), err, said[max(0, len(said)-2000):])
-	}
-	return out, nil
-}
-
-// kubectl runs kubectl for a test, which fails where it does.
-func kubectl(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := command(t.Context(), nil, "kubectl", args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(out)
-}
-
 // deploy builds and applies the platform as it is checked in, fitted to the node, and waits until it is there.
 func deploy(dir string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
-	if _, err := command(ctx, nil, "go", "build", "-o", ql, "./cmd/ql"); err != nil {
+	if _, err := cluster.Command(ctx, nil, "go", "build", "-o", ql, "./cmd/ql"); err != nil {
 		return err
 	}
-	node, err := command(ctx, nil, "kubectl", "get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
+	node, err := cluster.Command(ctx, nil, "kubectl", "get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
 	if err != nil {
 		return err
 	}
@@ -120,30 +78,30 @@ func deploy(dir string) error {
 		return err
 	}
 	flags := strings.Fields(os.Getenv("KO_FLAGS"))
-	manifests, err := command(ctx, nil, "env", append([]string{"KO_CONFIG_PATH=" + dir, "ko", "resolve", "-f", "config/quantumlayer.yaml"}, flags...)...)
+	manifests, err := cluster.Command(ctx, nil, "env", append([]string{"KO_CONFIG_PATH=" + dir, "ko", "resolve", "-f", "config/quantumlayer.yaml"}, flags...)...)
 	if err != nil {
 		return err
 	}
-	fitted, err := command(ctx, manifests, "go", "run", "./test/e2e/fit", "-volumes", volumes, "-node", string(node))
+	fitted, err := cluster.Command(ctx, manifests, "go", "run", "./test/e2e/fit", "-volumes", volumes, "-node", string(node))
 	if err != nil {
 		return err
 	}
-	for _, namespace := range []string{functions, temporal} {
+	for _, namespace := range []string{cluster.Functions, cluster.Temporal} {
 		if err := secret(ctx, namespace); err != nil {
 			return err
 		}
 	}
-	if _, err := command(ctx, fitted, "kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
+	if _, err := cluster.Command(ctx, fitted, "kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
 		return err
 	}
 	for _, args := range [][]string{
-		{"-n", temporal, "rollout", "status", "statefulset/postgres", "--timeout=5m"},
-		{"-n", temporal, "rollout", "status", "deployment/temporal", "--timeout=5m"},
-		{"-n", temporal, "rollout", "status", "deployment/worker", "--timeout=5m"},
-		{"-n", functions, "wait", "ksvc", "--all", "--for=condition=Ready", "--timeout=5m"},
-		{"-n", functions, "wait", "broker,trigger", "--all", "--for=condition=Ready", "--timeout=5m"},
+		{"-n", cluster.Temporal, "rollout", "status", "statefulset/postgres", "--timeout=5m"},
+		{"-n", cluster.Temporal, "rollout", "status", "deployment/temporal", "--timeout=5m"},
+		{"-n", cluster.Temporal, "rollout", "status", "deployment/worker", "--timeout=5m"},
+		{"-n", cluster.Functions, "wait", "ksvc", "--all", "--for=condition=Ready", "--timeout=5m"},
+		{"-n", cluster.Functions, "wait", "broker,trigger", "--all", "--for=condition=Ready", "--timeout=5m"},
 	} {
-		if _, err := command(ctx, nil, "kubectl", args...); err != nil {
+		if _, err := cluster.Command(ctx, nil, "kubectl", args...); err != nil {
 			return err
 		}
 	}
@@ -153,7 +111,7 @@ func deploy(dir string) error {
 // volumesFolder is where the volumes are: where those of an earlier deployment are, whose stores go on with them, or a new folder.
 // It stays, since the cluster goes on using it.
 func volumesFolder(ctx context.Context) (string, error) {
-	path, err := command(ctx, nil, "kubectl", "get", "pv", "data-postgres-0", "--ignore-not-found", "-o", "jsonpath={.spec.local.path}")
+	path, err := cluster.Command(ctx, nil, "kubectl", "get", "pv", "data-postgres-0", "--ignore-not-found", "-o", "jsonpath={.spec.local.path}")
 	if err != nil {
 		return "", err
 	}
@@ -191,41 +149,13 @@ func secret(ctx context.Context, namespace string) error {
 		{"create", "namespace", namespace},
 		{"create", "secret", "generic", "postgres-credentials", "-n", namespace, "--from-literal=username=quantumlayer", "--from-literal=password=only-for-tests"},
 	} {
-		object, err := command(ctx, nil, "kubectl", append(args, "--dry-run=client", "-o", "yaml")...)
+		object, err := cluster.Command(ctx, nil, "kubectl", append(args, "--dry-run=client", "-o", "yaml")...)
 		if err != nil {
 			return err
 		}
-		if _, err := command(ctx, object, "kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
+		if _, err := cluster.Command(ctx, object, "kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// eventually waits for something that a cluster does in its own time.
-func eventually(t *testing.T, what string, patience time.Duration, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !is(); time.Sleep(time.Second) {
-		if time.Now().After(deadline) {
-			t.Fatalf("not after %s: %s", patience, what)
-		}
-	}
-}
-
-// atZero waits until no function runs.
-func atZero(t *testing.T) {
-	t.Helper()
-	eventually(t, "every function is at zero", 8*time.Minute, func() bool {
-		return strings.TrimSpace(kubectl(t, "-n", functions, "get", "pods", "-l", "serving.knative.dev/service", "-o", "name")) == ""
-	})
-}
-
-// api is where workflow-api answers from outside.
-func api(t *testing.T) string {
-	t.Helper()
-	url := strings.TrimSpace(kubectl(t, "-n", functions, "get", "ksvc", "workflow-api", "-o", "jsonpath={.status.url}"))
-	if at := os.Getenv("CLUSTER_HTTP"); at != "" { // the ingress listens on another port than 80
-		url += ":" + at[strings.LastIndex(at, ":")+1:]
-	}
-	return url
 }

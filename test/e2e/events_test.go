@@ -21,6 +21,7 @@ import (
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+	"github.com/quantumlayer-dev/quantumlayer/test/cluster"
 )
 
 // broker forwards a port of this machine to the Broker's entrance and gives the URL of the platform's Broker there.
@@ -44,7 +45,7 @@ func broker(t *testing.T) string {
 	}
 	_, rest, _ := strings.Cut(lines.Text(), "127.0.0.1:")
 	port, _, _ := strings.Cut(rest, " ")
-	return "http://127.0.0.1:" + port + "/" + functions + "/default"
+	return "http://127.0.0.1:" + port + "/" + cluster.Functions + "/default"
 }
 
 // event is one that a test sends or has received.
@@ -85,11 +86,11 @@ const receiverName = "e2e"
 // receive lets one Trigger deliver all events of the platform to this process, for as long as the tests run: the in-memory
 // channels of a Broker were seen to go on delivering to Triggers that are deleted, which holds up every later event.
 func receive(ctx context.Context) (stop func() error, err error) {
-	node, err := command(ctx, nil, "kubectl", "get", "nodes", "-o", `jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}`)
+	node, err := nodeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ln, err := net.Listen("tcp", net.JoinHostPort(strings.TrimSpace(string(node)), "0"))
+	ln, err := net.Listen("tcp", net.JoinHostPort(node, "0"))
 	if err != nil {
 		return nil, err
 	}
@@ -110,24 +111,30 @@ func receive(ctx context.Context) (stop func() error, err error) {
 		}
 	}()
 	manifest := fmt.Sprintf(`{"apiVersion": "eventing.knative.dev/v1", "kind": "Trigger", "metadata": {"name": %q, "namespace": %q},
-		"spec": {"broker": "default", "filters": [{"prefix": {"type": "dev.quantumlayer."}}], "subscriber": {"uri": "http://%s"}}}`, receiverName, functions, ln.Addr())
-	if _, err := command(ctx, []byte(manifest), "kubectl", "apply", "-f", "-"); err != nil {
+		"spec": {"broker": "default", "filters": [{"prefix": {"type": "dev.quantumlayer."}}], "subscriber": {"uri": "http://%s"}}}`, receiverName, cluster.Functions, ln.Addr())
+	if _, err := cluster.Command(ctx, []byte(manifest), "kubectl", "apply", "-f", "-"); err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
-	if _, err := command(ctx, nil, "kubectl", "-n", functions, "wait", "trigger/"+receiverName, "--for=condition=Ready", "--timeout=2m"); err != nil {
+	if _, err := cluster.Command(ctx, nil, "kubectl", "-n", cluster.Functions, "wait", "trigger/"+receiverName, "--for=condition=Ready", "--timeout=2m"); err != nil {
 		return nil, errors.Join(err, server.Close())
 	}
 	return func() error {
-		_, err := command(context.WithoutCancel(ctx), nil, "kubectl", "-n", functions, "delete", "trigger", receiverName)
+		_, err := cluster.Command(context.WithoutCancel(ctx), nil, "kubectl", "-n", cluster.Functions, "delete", "trigger", receiverName)
 		return errors.Join(err, server.Close())
 	}, nil
+}
+
+// nodeAddress is the IP address at which pods find this machine.
+func nodeAddress(ctx context.Context) (string, error) {
+	out, err := cluster.Command(ctx, nil, "kubectl", "get", "nodes", "-o", `jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}`)
+	return strings.TrimSpace(string(out)), err
 }
 
 // await waits for an event that the Broker delivers.
 func await(t *testing.T, patience time.Duration, what string, is func(event) bool) event {
 	t.Helper()
 	var found event
-	eventually(t, what, patience, func() bool {
+	cluster.Eventually(t, what, patience, func() bool {
 		all := arrived(is)
 		if len(all) > 0 {
 			found = all[0]
@@ -151,7 +158,7 @@ func arrived(is func(event) bool) []event {
 }
 
 func TestStageEventGetsItsAnswer(t *testing.T) {
-	cluster(t)
+	cluster.Need(t)
 	subject := "e2e-" + uuid.NewString()
 	frd := "# Greeter\n\n## Functional requirements\n\n- FR-1: The program greets the user by name.\n"
 	data, err := json.Marshal(pipeline.RequirementsParsingIn{Markdown: frd})
@@ -170,7 +177,7 @@ func TestStageEventGetsItsAnswer(t *testing.T) {
 }
 
 func TestRequestedEventStartsOneRunAndItsEndIsTold(t *testing.T) {
-	cluster(t)
+	cluster.Need(t)
 	data, err := json.Marshal(map[string]any{"prompt": prompt, "language": "go"})
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +211,7 @@ func TestRequestedEventStartsOneRunAndItsEndIsTold(t *testing.T) {
 
 // What no function can take ends where a person finds it, with the reason.
 func TestBadEventsAreFoundWithTheirReason(t *testing.T) {
-	cluster(t)
+	cluster.Need(t)
 	url := broker(t)
 	for name, e := range map[string]event{
 		"no prompt":           {Type: "dev.quantumlayer.workflow.requested", Data: `{"language": "go"}`},
@@ -214,7 +221,7 @@ func TestBadEventsAreFoundWithTheirReason(t *testing.T) {
 		if status := send(t, url, e); status != http.StatusAccepted {
 			t.Fatalf("%s: the Broker answered %d", name, status)
 		}
-		eventually(t, name+": in the dead letters, with the reason", 3*time.Minute, func() bool {
+		cluster.Eventually(t, name+": in the dead letters, with the reason", 3*time.Minute, func() bool {
 			return slices.ContainsFunc(deadLetters(t), func(l workflow.DeadLetter) bool {
 				return l.ID == e.ID && strings.HasPrefix(l.Code, "4") && l.Reason != ""
 			})
@@ -229,7 +236,7 @@ func TestBadEventsAreFoundWithTheirReason(t *testing.T) {
 
 func deadLetters(t *testing.T) []workflow.DeadLetter {
 	t.Helper()
-	raw, err := command(t.Context(), nil, ql, "dead-letters", "--json", "--server", api(t))
+	raw, err := cluster.Command(t.Context(), nil, ql, "dead-letters", "--json", "--server", cluster.API(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,10 +7,11 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/quantumlayer-dev/quantumlayer/test/cluster"
 )
 
 // generate runs the prompt with ql and gives the capsule; as may change how ql is run.
@@ -84,13 +85,13 @@ func inModePod(t *testing.T) func(*exec.Cmd) {
 // From cold through the route, a run makes the same capsule as on one machine. The one machine holds the project in the same
 // sandbox mode as the cluster, since the mode is part of the capsule's manifest.
 func TestRunFromCold(t *testing.T) {
-	cluster(t)
-	atZero(t)
+	cluster.Need(t)
+	cluster.AtZero(t)
 	began := time.Now()
-	there := generate(t, nil, "--server", api(t))
+	there := generate(t, nil, "--server", cluster.API(t))
 	cold := time.Since(began)
 	began = time.Now()
-	generate(t, nil, "--server", api(t))
+	generate(t, nil, "--server", cluster.API(t))
 	t.Logf("cold %s, warm %s", cold.Round(100*time.Millisecond), time.Since(began).Round(100*time.Millisecond))
 	if here := generate(t, inModePod(t)); !bytes.Equal(there, here) {
 		t.Errorf("the cluster's capsule is not the machine's:\n%s\n\n%s", inspect(t, there), inspect(t, here))
@@ -112,13 +113,13 @@ func inspect(t *testing.T, capsule []byte) string {
 }
 
 func TestFunctionsGoToZeroAndComeBack(t *testing.T) {
-	cluster(t)
-	atZero(t)
-	out, err := exec.CommandContext(t.Context(), ql, "list", "--server", api(t)).CombinedOutput()
+	cluster.Need(t)
+	cluster.AtZero(t)
+	out, err := exec.CommandContext(t.Context(), ql, "list", "--server", cluster.API(t)).CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	if pods := kubectl(t, "-n", functions, "get", "pods", "-l", "serving.knative.dev/service=workflow-api", "-o", "name"); strings.TrimSpace(pods) == "" {
+	if pods := cluster.Kubectl(t, "-n", cluster.Functions, "get", "pods", "-l", "serving.knative.dev/service=workflow-api", "-o", "name"); pods == "" {
 		t.Error("workflow-api answered without a pod")
 	}
 }

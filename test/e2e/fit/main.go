@@ -1,7 +1,9 @@
 // Command fit makes the platform's manifests fit a cluster of one small node for the tests: it reads them from standard input and
 // writes them to standard output. What it changes, and nothing else: processor requests become 1m, and 5m of
-// Knative's own container beside each function, since a node of two processors has not what the platform asks for; each volume claim gets a volume that is a folder of the node, below -volumes,
-// since the node has no storage class; Qdrant is left out, since there is no image of it, and similar texts are kept in memory.
+// Knative's own container beside each function, since a node of two processors has not what the platform asks for; functions go to zero
+// after half a minute, sandbox-runner too, so that tests need not wait long for it; each volume claim gets a volume that is a folder of
+// the node, below -volumes, since the node has no storage class; Qdrant is left out, since there is no image of it, and similar texts are
+// kept in memory.
 package main
 
 import (
@@ -67,7 +69,10 @@ func change(o object) object {
 	template, _ := spec["template"].(object)
 	pod, _ := template["spec"].(object)
 	if o["apiVersion"] == "serving.knative.dev/v1" {
-		template["metadata"].(object)["annotations"].(object)["queue.sidecar.serving.knative.dev/cpu-resource-request"] = "5m"
+		annotations := template["metadata"].(object)["annotations"].(object)
+		annotations["queue.sidecar.serving.knative.dev/cpu-resource-request"] = "5m"
+		annotations["autoscaling.knative.dev/window"] = "30s"
+		delete(annotations, "autoscaling.knative.dev/scale-to-zero-pod-retention-period")
 	}
 	containers, _ := pod["containers"].([]any)
 	for _, c := range containers {

@@ -1,0 +1,94 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http/httptest"
+	"net/http/httputil"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/goproxytest"
+
+	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
+	"github.com/quantumlayer-dev/quantumlayer/shared/verification"
+	"github.com/quantumlayer-dev/quantumlayer/test/cluster"
+)
+
+// A project that imports a module of the proxy that sandbox-runner may reach is resolved and verified in mode pod; an import
+// that no module provides is named.
+func TestModulesAreFetchedThroughTheProxyAlone(t *testing.T) {
+	cluster.Need(t)
+	node, err := nodeAddress(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules, err := goproxytest.NewServer("testdata/modules", net.JoinHostPort(node, "0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer modules.Close()
+	letOut(t, modules.URL)
+	runner := verification.NewClient(function(t, "sandbox-runner"))
+
+	files := []pipeline.File{{Path: "p.go", Content: "package p\n\nimport \"example.com/greet\"\n\n// Greeting greets the world.\nfunc Greeting() string { return greet.Hello(\"world\") }\n"},
+		{Path: "p_test.go", Content: "package p\n\nimport \"testing\"\n\nfunc TestGreeting(t *testing.T) {\n\tif Greeting() != \"Hello, world\" {\n\t\tt.Error(Greeting())\n\t}\n}\n"}}
+	found, err := runner.Dependencies(t.Context(), verification.DependenciesRequest{Language: "go", Module: "example.com/p", Files: files})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Packages) != 1 || found.Packages[0].Name != "example.com/greet" || found.Packages[0].Version != "v1.2.0" {
+		t.Fatalf("resolved %+v", found)
+	}
+	result, err := runner.Verify(t.Context(), verification.Request{Language: "go", Files: append(files, found.Files...)})
+	if err != nil || !result.Verified || result.Mode != "pod" {
+		t.Errorf("%v: %+v", err, result)
+	}
+
+	files[0].Content = strings.ReplaceAll(files[0].Content, "example.com/greet", "example.com/no-such-module")
+	found, err = runner.Dependencies(t.Context(), verification.DependenciesRequest{Language: "go", Module: "example.com/p", Files: files})
+	if err != nil || len(found.Missing) != 1 || found.Missing[0].Import != "example.com/no-such-module" {
+		t.Errorf("%v: resolved %+v", err, found)
+	}
+}
+
+// letOut lets sandbox-runner fetch modules from a proxy on the node, as somebody does who has one.
+func letOut(t *testing.T, proxy string) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(strings.TrimPrefix(strings.TrimSuffix(proxy, "/mod"), "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := fmt.Sprintf(`{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "e2e-module-proxy", "namespace": %q},
+		"spec": {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "sandbox-runner"}}, "policyTypes": ["Egress"],
+		"egress": [{"to": [{"ipBlock": {"cidr": "%s/32"}}], "ports": [{"port": %s}]}]}}`, cluster.Functions, host, port)
+	if _, err := cluster.Command(t.Context(), []byte(policy), "kubectl", "apply", "-f", "-"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// t.Context() has ended.
+		for _, args := range [][]string{
+			{"delete", "networkpolicy", "e2e-module-proxy"},
+			{"patch", "configmap", "service-config", "-p", `{"data": {"GOPROXY": null, "GOSUMDB": null}}`},
+			{"delete", "pods", "-l", "serving.knative.dev/service=sandbox-runner", "--ignore-not-found", "--wait=false"},
+		} {
+			if _, err := cluster.Command(context.WithoutCancel(t.Context()), nil, "kubectl", append([]string{"-n", cluster.Functions}, args...)...); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	cluster.Kubectl(t, "-n", cluster.Functions, "patch", "configmap", "service-config", "-p", fmt.Sprintf(`{"data": {"GOPROXY": %q, "GOSUMDB": "off"}}`, proxy))
+	cluster.Kubectl(t, "-n", cluster.Functions, "delete", "pods", "-l", "serving.knative.dev/service=sandbox-runner", "--ignore-not-found") // the next ones read it
+}
+
+// function gives a URL of this machine that leads to a function by its name in the cluster.
+func function(t *testing.T, name string) string {
+	t.Helper()
+	address := cluster.Ingress(t)
+	server := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", address, name+"."+cluster.Functions+".svc.cluster.local"
+	}})
+	t.Cleanup(server.Close)
+	return server.URL
+}
