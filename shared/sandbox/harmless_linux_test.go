@@ -26,11 +26,14 @@ func TestDetect(t *testing.T) {
 // What ordinary tests and builds do must work.
 func TestHarmlessProgramsRun(t *testing.T) {
 	t.Parallel()
-	for _, try := range []string{"listen", "unix sockets", "files", "processes", "interfaces", "environment"} {
+	for _, try := range []string{"listen", "packets", "unix sockets", "files", "processes", "interfaces", "environment"} {
 		t.Run(try, func(t *testing.T) {
 			t.Parallel()
 			if try == "interfaces" {
 				notInPod(t, "it has the container's")
+			}
+			if try == "packets" {
+				notInPod(t, "see TestPodKeepsLowPortsAndPacketsFromJobs")
 			}
 			project := publicDir(t)
 			for _, d := range []string{"dir", "tree"} {

@@ -144,9 +144,14 @@ func launch() int {
 	return 1
 }
 
-// allowPorts lets a job connect to any port but those on which somebody listens
-// now: this process's own service, and other containers of the pod. The job
-// may open others as it likes.
+// privileged are the ports below it: those of DNS, HTTP and TLS, some of which a
+// NetworkPolicy leaves open for what this process itself fetches. A rule of
+// Landlock has no address, so a job cannot connect to them on its loopback either.
+const privileged = 1024
+
+// allowPorts lets a job connect to any other port but those on which somebody
+// listens now: this process's own service, and other containers of the pod. The
+// job may open others as it likes.
 func allowPorts(ruleset int) error {
 	closed := map[int]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
@@ -162,7 +167,7 @@ func allowPorts(ruleset int) error {
 			return fmt.Errorf("looking for open ports: %w", err)
 		}
 	}
-	for port := range 1 << 16 {
+	for port := privileged; port < 1<<16; port++ {
 		if closed[port] {
 			continue
 		}

@@ -40,16 +40,21 @@ func podLacks(ctx context.Context) string {
 
 // networkIsOpen tries the one address that every pod can reach unless it is
 // denied. A policy may come a while after the pod, on a busy node ten seconds, hence
-// many times.
+// many times; one try may fail for another reason, hence two in a row.
 func networkIsOpen(ctx context.Context, address string) string {
 	d := net.Dialer{Timeout: 2 * time.Second}
+	refused := 0
 	for range 30 {
 		c, err := d.DialContext(ctx, "tcp", address)
 		if err != nil {
-			return ""
-		}
-		if err := c.Close(); err != nil {
-			return err.Error()
+			if refused++; refused == 2 {
+				return ""
+			}
+		} else {
+			refused = 0
+			if err := c.Close(); err != nil {
+				return err.Error()
+			}
 		}
 		select {
 		case <-time.After(time.Second):

@@ -93,6 +93,10 @@ func policy(mode Mode) map[string][]rule {
 		for name, arg := range onOthers {
 			deny(name, unix.EPERM, when(not(arg, 0)))
 		}
+		// Landlock knows ports of TCP alone. The addresses that a pod may ask for names would let a job ask too, and names carry data out.
+		for _, name := range []string{"socket", "socketpair"} {
+			deny(name, unix.EPERM, when(not(0, unix.AF_UNIX), not(0, unix.AF_NETLINK), anyBit(1, unix.SOCK_DGRAM)))
+		}
 		// 0 is the caller's user here, with all that it runs.
 		deny("setpriority", unix.EPERM, when(not(0, unix.PRIO_PROCESS)))
 		deny("ioprio_set", unix.EPERM, when(not(0, ioprioProcess)))

@@ -155,6 +155,7 @@ var tries = map[string]func() error{
 
 	// what must not hurt
 	"listen":       tryListen,
+	"packets":      tryPackets,
 	"unix sockets": tryUnixSockets,
 	"files":        tryFiles,
 	"processes":    tryProcesses,
