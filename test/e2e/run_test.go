@@ -77,7 +77,16 @@ func inModePod(t *testing.T) func(*exec.Cmd) {
 			}
 			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 		}
-		cmd.Env = append(os.Environ(), "HOME="+cmd.Dir, "TMPDIR="+temp, "QL_HOME="+filepath.Join(cmd.Dir, "home"),
+		built, err := os.UserCacheDir() // as scripts/sandbox-image fills it, where the other user may not look
+		if err != nil {
+			t.Fatal(err)
+		}
+		copied := filepath.Join(cmd.Dir, "built")
+		copying := `mkdir "$1" && cp -a "$0/quantumlayer/sandbox/build" "$1" && chmod -R go+rX "$1"`
+		if out, err := exec.CommandContext(t.Context(), "sh", "-c", copying, built, copied).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		cmd.Env = append(os.Environ(), "QL_SANDBOX_BUILT="+copied, "HOME="+cmd.Dir, "TMPDIR="+temp, "QL_HOME="+filepath.Join(cmd.Dir, "home"),
 			"QL_SANDBOX_MODE=pod", "QL_SANDBOX_CACHE="+filepath.Join(temp, "cache"), "GOFLAGS=", "GOCACHE=", "GOMODCACHE=", "GOPATH=")
 	}
 }
