@@ -31,7 +31,10 @@ type secret struct {
 	Optional            bool
 }
 
-type variable struct{ Name, Value string }
+type variable struct {
+	Name, Value string
+	Why         string // a comment above it, if it needs one
+}
 
 // Sizes of the table in the platform's description.
 func (f function) sized(cpu, memory, maxCPU, maxMemory string) function {
@@ -46,6 +49,13 @@ func (f function) router() function { return f.sized("200m", "512Mi", "1000m", "
 // longest is Knative's default for the most that a request may take (max-revision-timeout-seconds). A model that needs longer
 // for one stage needs that raised, and this with it.
 const longest = 600
+
+// broker is where drops are announced. A SinkBinding would write the same into the Service's template. But a new Service then has two
+// revisions, the first without it, and each `ko apply`, which replaces lists as a whole, leaves it to a webhook to put it back.
+var broker = []variable{{
+	Name: "K_SINK", Value: "http://broker-ingress.knative-eventing.svc.cluster.local/quantumlayer/default",
+	Why: "The Broker, as a SinkBinding would put it here too, but only after a revision without it.",
+}}
 
 // database is where drops are; user and password come from the Secret.
 var database = []secret{
@@ -74,12 +84,12 @@ func functions() []function {
 		function{Name: "agent-orchestrator", About: "A request waits for many calls of the router.",
 			Concurrency: 20, Target: 14, MaxScale: 10, Timeout: longest}.small(),
 		function{Name: "quantum-drops", About: "Short requests; the pool of database connections bounds what is worth having at once.",
-			Concurrency: 50, Target: 35, MaxScale: 10, Timeout: 300, Secrets: database}.small(),
+			Concurrency: 50, Target: 35, MaxScale: 10, Timeout: 300, Secrets: database, Env: broker}.small(),
 		function{Name: "quantum-capsule", About: "Compression takes processor time.",
 			Concurrency: 4, Target: 3, MaxScale: 10, Timeout: 300}.small(),
 		function{Name: "sandbox-runner", About: "Builds and tests of one project fill a pod, and no two projects share one.",
 			Concurrency: 1, Target: 1, MaxScale: 10, Timeout: longest, Grace: true, User: 65533, // Linux counts processes by user
-			Env: []variable{{"HOME", "/tmp"}, {"QL_SANDBOX_CACHE", "/tmp/cache"}, {"QL_SANDBOX_MODE", "pod"}}}.sized("500m", "1Gi", "2000m", "4Gi"),
+			Env: []variable{{Name: "HOME", Value: "/tmp"}, {Name: "QL_SANDBOX_CACHE", Value: "/tmp/cache"}, {Name: "QL_SANDBOX_MODE", Value: "pod"}}}.sized("500m", "1Gi", "2000m", "4Gi"),
 	}
 	for i, f := range all {
 		all[i].Path, all[i].Component = "functions/"+f.Name, "service"

@@ -30,8 +30,13 @@ const (
 	TypeEvent Type = "event"
 )
 
-// DeadLetterStage is the stage of the events that could not be delivered.
-const DeadLetterStage = "dead-letter"
+// Stages that are none of the pipeline's.
+const (
+	// RequestStage is the stage under which a run's request is kept, as a result.
+	RequestStage = "request"
+	// DeadLetterStage is the stage of the events that could not be delivered.
+	DeadLetterStage = "dead-letter"
+)
 
 // Types gives the types of the platform's own drops; a store takes others too.
 func Types() []Type {

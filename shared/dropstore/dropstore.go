@@ -34,6 +34,11 @@ type Store interface {
 	// their first drops. An unknown workflow has none. An empty tenant is
 	// drop.DefaultTenant.
 	Stages(ctx context.Context, tenant, workflowID string) ([]drop.StageSummary, error)
+	// Unannounced returns, without artifacts, up to limit drops that were stored
+	// and not marked by Announced, oldest first. Dead letters are never among them.
+	Unannounced(ctx context.Context, limit int) ([]drop.Drop, error)
+	// Announced marks drops. IDs that are marked already or not there are no error.
+	Announced(ctx context.Context, ids ...string) error
 	// Ping fails when the database does not answer.
 	Ping(ctx context.Context) error
 	// Close ends the store; nothing else may be called after it.

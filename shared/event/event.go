@@ -31,6 +31,12 @@ const (
 	Failed    = "failed"
 )
 
+// Extensions of drop.stored, for Triggers to select by. CloudEvents take letters and digits only into their names.
+const (
+	DropStage = "stage"
+	DropType  = "droptype"
+)
+
 // DataRef is the CloudEvents extension that holds the URL of the data when it is too large for the event.
 const DataRef = "dataref"
 

@@ -19,8 +19,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 	"github.com/quantumlayer-dev/quantumlayer/test/cluster"
 )
 
@@ -207,6 +209,86 @@ func TestRequestedEventStartsOneRunAndItsEndIsTold(t *testing.T) {
 			t.Errorf("the duplicate has started %s", e.Subject)
 		}
 	}
+}
+
+// What a run was asked for and what came of it is announced, and the meta-prompt-engine gives it to a later prompt that is like it. The
+// prompt is like no other test's, since what goes into a prompt shows in the capsule.
+func TestALaterPromptGetsWhatAnEarlierRunLeft(t *testing.T) {
+	cluster.Need(t)
+	keepAwake(t, "meta-prompt-engine")
+	c, err := workflowclient.New(cluster.API(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := "A REST API for greenhouse " + uuid.NewString()[:8] + ": beds, plants, sowings. A plant has a name and a height."
+	run, err := c.Start(t.Context(), workflow.Start{Request: pipeline.Request{Prompt: first, Language: "go"}}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, 3*time.Minute, "the request's drop is announced", func(e event) bool {
+		var stored drop.Announcement
+		return e.Type == "dev.quantumlayer.drop.stored" && e.Subject == run.ID && json.Unmarshal([]byte(e.Data), &stored) == nil &&
+			stored.ID == e.ID && stored.Stage == drop.RequestStage && stored.Type == drop.TypeResult
+	})
+	ended := await(t, 10*time.Minute, "the run has completed", func(e event) bool {
+		return e.Type == "dev.quantumlayer.workflow.completed" && e.Subject == run.ID
+	})
+	if err := json.Unmarshal([]byte(ended.Data), &run); err != nil || run.Verification == nil || !run.Verification.Verified {
+		t.Fatalf("%v: not verified: %s", err, ended.Data)
+	}
+	data, err := json.Marshal(pipeline.PromptEnhancementIn{Request: pipeline.Request{Prompt: first + " A bed holds at most nine plants.", Language: "go"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := broker(t)
+	cluster.Eventually(t, "a later prompt gets both", 5*time.Minute, func() bool {
+		subject := "e2e-" + uuid.NewString()
+		if status := send(t, url, event{ID: uuid.NewString(), Type: "dev.quantumlayer.stage.prompt-enhancement.requested", Source: "/e2e", Subject: subject, Data: string(data)}); status != http.StatusAccepted {
+			t.Fatalf("the Broker answered %d", status)
+		}
+		answer := await(t, 3*time.Minute, "the stage's answer", func(e event) bool {
+			return e.Type == "dev.quantumlayer.stage.prompt-enhancement.completed" && e.Subject == subject
+		})
+		var out pipeline.PromptEnhancementOut
+		if err := json.Unmarshal([]byte(answer.Data), &out); err != nil {
+			t.Fatalf("%v: %s", err, answer.Data)
+		}
+		return slices.ContainsFunc(out.Added, func(c pipeline.Context) bool { return c.Collection == "prompts" && c.Text == first }) &&
+			slices.ContainsFunc(out.Added, func(c pipeline.Context) bool { return c.Collection == "code_samples" })
+	})
+}
+
+// keepAwake asks a function for its health until the test ends: without Qdrant, a meta-prompt-engine that goes to zero forgets.
+func keepAwake(t *testing.T, name string) {
+	t.Helper()
+	url := function(t, name) + "/healthz"
+	ask := func() error {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	}
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for tick := time.Tick(5 * time.Second); ; {
+			select {
+			case <-t.Context().Done():
+				return
+			case <-tick:
+				if err := ask(); err != nil && t.Context().Err() == nil {
+					t.Errorf("%s: %v", name, err)
+					return
+				}
+			}
+		}
+	}()
 }
 
 // What no function can take ends where a person finds it, with the reason.

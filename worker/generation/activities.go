@@ -17,23 +17,19 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
-// requestStage is the stage under which a run's request is kept as a drop.
-const requestStage = "request"
-
 // Publisher is the event log.
 type Publisher interface {
 	Publish(context.Context, nats.Event) error
 }
 
-// Activities are what a run does outside of its workflow. All fields but Samples and Waker must be set.
+// Activities are what a run does outside of its workflow. All fields but Waker must be set.
 type Activities struct {
 	Drops    Drops
 	Stages   *stageclient.Client
 	Sandbox  Sandbox
 	Capsules Capsules
 	Events   Publisher
-	Samples  Samples // nil: no code is kept for later runs
-	Waker    *Waker  // nil: functions start when they are called
+	Waker    *Waker // nil: functions start when they are called
 }
 
 // Begin keeps the run's request as a drop, says that the run has started and gives the drop's ID.
@@ -44,7 +40,7 @@ func (a *Activities) Begin(ctx context.Context, task BeginTask) (string, error) 
 		if err != nil {
 			return "", fmt.Errorf("encoding the request: %w", err)
 		}
-		d, err := drop.Seal(drop.Drop{Tenant: task.Tenant, WorkflowID: workflowID(ctx), Stage: requestStage, Type: drop.TypeResult, Artifact: raw})
+		d, err := drop.Seal(drop.Drop{Tenant: task.Tenant, WorkflowID: workflowID(ctx), Stage: drop.RequestStage, Type: drop.TypeResult, Artifact: raw})
 		if err != nil {
 			return "", fmt.Errorf("sealing the request: %w", err)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/broker"
 	"github.com/quantumlayer-dev/quantumlayer/shared/event"
@@ -15,7 +16,14 @@ import (
 type announced struct {
 	Publisher
 	broker *broker.Client
+	insist bool
 }
+
+// What a Broker may take to accept an event: one that is not insisted on must not hold up the end of a run.
+const (
+	sendTimeout  = 30 * time.Second
+	shortTimeout = 10 * time.Second
+)
 
 // The types of events that a Broker gets, and those of them that must arrive: they are what others wait for.
 var (
@@ -24,24 +32,35 @@ var (
 )
 
 // Publish puts the event into the log, then sends it to the Broker. A Broker that does not take the event of a run's end is an
-// error, so that the step is tried again. The others are sent beside the run, which must not wait for them: a Broker on
-// in-memory channels accepts an event only when every subscriber has had it, or was tried often enough. Of those that it does
-// not take the log of this process tells.
+// error, so that the step is tried again, unless nobody insists on it. The others are sent beside the run, which must not wait for
+// them: a Broker on in-memory channels accepts an event only when every subscriber has had it, or was tried often enough. Of those
+// that it does not take the log of this process tells.
 func (a announced) Publish(ctx context.Context, e nats.Event) error {
 	if err := a.Publisher.Publish(ctx, e); err != nil || !slices.Contains(toBroker, e.Type) {
 		return err
 	}
-	out := broker.Event{
-		ID: e.WorkflowID + "/" + e.ID, Type: e.Type, Source: "/v1/workflows/" + e.WorkflowID, Subject: e.WorkflowID, Time: e.Time, Data: e.Data,
+	switch {
+	case !slices.Contains(awaited, e.Type):
+		go a.try(context.WithoutCancel(ctx), e, sendTimeout)
+	case a.insist:
+		return a.send(ctx, e, sendTimeout)
+	default:
+		a.try(ctx, e, shortTimeout)
 	}
-	if slices.Contains(awaited, e.Type) {
-		return a.broker.Send(ctx, out)
-	}
-	go func() {
-		ctx := context.WithoutCancel(ctx)
-		if err := a.broker.Send(ctx, out); err != nil {
-			slog.WarnContext(ctx, "the Broker did not take an event", "workflow", e.WorkflowID, "type", e.Type, "cause", err.Error())
-		}
-	}()
 	return nil
+}
+
+// try sends an event, and says in the log when that fails.
+func (a announced) try(ctx context.Context, e nats.Event, limit time.Duration) {
+	if err := a.send(ctx, e, limit); err != nil {
+		slog.WarnContext(ctx, "the Broker did not take an event", "workflow", e.WorkflowID, "type", e.Type, "cause", err.Error())
+	}
+}
+
+func (a announced) send(ctx context.Context, e nats.Event, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return a.broker.Send(ctx, broker.Event{
+		ID: e.WorkflowID + "/" + e.ID, Type: e.Type, Source: "/v1/workflows/" + e.WorkflowID, Subject: e.WorkflowID, Time: e.Time, Data: e.Data,
+	})
 }

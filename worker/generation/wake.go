@@ -36,7 +36,7 @@ var next = map[pipeline.Stage][]string{
 	pipeline.TestGeneration:       {string(pipeline.DependencyResolution), "sandbox-runner"},
 	pipeline.DependencyResolution: {"sandbox-runner"},
 	pipeline.VerificationStep:     {string(pipeline.SecurityScanning), string(pipeline.PerformanceAnalysis), string(pipeline.Documentation), "agent-orchestrator", "quantum-capsule"},
-	pipeline.Documentation:        {"quantum-capsule"},
+	pipeline.Documentation:        {"quantum-capsule", "meta-prompt-engine"}, // which learns from the end of the run
 }
 
 // Waker wakes the functions that come next while a step runs, so that a run does not wait for twelve cold starts one after the

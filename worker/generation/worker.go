@@ -39,6 +39,8 @@ type Config struct {
 	Wake bool `env:"QL_WORKER_WAKE" envDefault:"true"`
 	// Sink is the Broker that gets the events of runs too, as SinkBinding injects it; empty: none.
 	Sink string `env:"K_SINK"`
+	// Insist says that the end of a run waits, up to two minutes, until the Broker has taken its event; else that is tried once.
+	Insist bool `env:"QL_WORKER_INSIST" envDefault:"true"`
 }
 
 // Check names every variable that is wrong; runner.Config calls it.
@@ -65,7 +67,7 @@ func (c *Config) Activities(events Publisher) (*Activities, error) {
 		return nil, fmt.Errorf("stages: %w", err)
 	}
 	if c.Sink != "" {
-		events = announced{Publisher: events, broker: broker.New(c.Sink)}
+		events = announced{Publisher: events, broker: broker.New(c.Sink), insist: c.Insist}
 	}
 	var waker *Waker
 	if c.Wake {
@@ -78,7 +80,6 @@ func (c *Config) Activities(events Publisher) (*Activities, error) {
 		Sandbox:  verification.NewClient(c.Sandbox),
 		Capsules: capsuleclient.New(c.Capsule),
 		Events:   events,
-		Samples:  metaPrompt{httpclient.New("meta-prompt-engine", c.MetaPrompt)},
 	}, nil
 }
 

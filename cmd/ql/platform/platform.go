@@ -93,7 +93,7 @@ func (p *Platform) start(ctx context.Context, c Config, listener net.Listener) e
 	if err := p.openStores(ctx, c, environ); err != nil {
 		return err
 	}
-	p.locate(environ)
+	p.locate(environ, c.Idle)
 	handler, err := p.build(ctx, environ)
 	if err != nil {
 		return err
@@ -149,12 +149,16 @@ func (p *Platform) openStores(ctx context.Context, c Config, environ map[string]
 }
 
 // locate tells every function where the others are: in this process.
-func (p *Platform) locate(environ map[string]string) {
+func (p *Platform) locate(environ map[string]string, idle bool) {
 	for _, s := range services {
 		environ[s.variable] = p.url + path(s.Name)
 	}
 	environ["QL_STAGES_URL"] = p.url + prefix + "{stage}"
 	environ["QL_WORKER_WAKE"] = "false" // nothing sleeps here
+	if !idle {
+		environ["K_SINK"] = p.url + path("meta-prompt-engine") + "/events" // the one that would have Triggers
+		environ["QL_WORKER_INSIST"] = "false"                              // what is not learned from a run must not hold up its end
+	}
 }
 
 // path is where a function answers.

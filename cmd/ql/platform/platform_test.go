@@ -10,12 +10,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/platform"
 	"github.com/quantumlayer-dev/quantumlayer/shared/blob/s3/s3test"
+	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/testservices"
@@ -123,6 +125,64 @@ func TestPlatform(t *testing.T) {
 	}
 	if err != nil || run.Status != workflow.Running || len(run.Stages) != 14 {
 		t.Fatalf("an idle platform does not tell how the run stands: %+v, %v", run, err)
+	}
+}
+
+// The whole way: quantum-drops tells that the request of a run was stored, the worker tells that the run was verified, the
+// meta-prompt-engine learns from both, and a later run gets it.
+func TestALaterRunGetsWhatAnEarlierOneLeft(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes projects")
+	}
+	p := start(t, platform.Config{Dir: t.TempDir()})
+	c, err := workflowclient.New(p.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(prompt string) workflow.Run {
+		t.Helper()
+		run, err := c.Start(t.Context(), workflow.Start{Request: pipeline.Request{Prompt: prompt, Language: "go"}}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range c.Events(t.Context(), run.ID, 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if run, err = c.Get(t.Context(), run.ID); err != nil {
+			t.Fatal(err)
+		}
+		return run
+	}
+	const lending = "A REST API for a lending library: members, books, loans."
+	ended := run(lending)
+	if ended.Verification == nil || !ended.Verification.Verified {
+		t.Fatalf("the first run is not verified: %+v, %v", ended.Problem, ended.Findings)
+	}
+	var got []pipeline.Context
+	for n := range 3 { // the events may still be on their way
+		later := run(lending + strings.Repeat(" A member borrows at most five books.", n+1)) // no run is shown its own
+		drops, err := c.Drops(t.Context(), later.ID, pipeline.PromptEnhancement, drop.TypeResult)
+		if err != nil || len(drops) != 1 {
+			t.Fatalf("%d drops, %v", len(drops), err)
+		}
+		_, body := get(t, p.URL()+"/functions/quantum-drops/v1/drops/"+drops[0].ID+"/artifact")
+		var enhanced pipeline.PromptEnhancementOut
+		if err := json.Unmarshal([]byte(body), &enhanced); err != nil {
+			t.Fatalf("%v: %.200s", err, body)
+		}
+		got = enhanced.Added
+		prompts := slices.ContainsFunc(got, func(c pipeline.Context) bool { return c.Collection == "prompts" && c.Text == lending })
+		samples := slices.ContainsFunc(got, func(c pipeline.Context) bool {
+			return c.Collection == "code_samples" && strings.Contains(c.Text, "\npackage ")
+		})
+		if prompts && samples {
+			return
+		}
+	}
+	for _, c := range got {
+		t.Errorf("the last run got %s %s: %.40q", c.Collection, c.ID, c.Text)
 	}
 }
 

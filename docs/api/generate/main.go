@@ -1,5 +1,5 @@
-// Command generate writes docs/api: the JSON Schemas of the stages' payloads and the OpenAPI document of workflow-api, made from
-// the Go types that the functions check requests against. With -check it writes nothing and fails when a file would change.
+// Command generate writes docs/api: the JSON Schemas of the stages' payloads and of other events' data, and the OpenAPI document of
+// workflow-api, made from the Go types of the functions. With -check it writes nothing and fails when a file would change.
 package main
 
 import (
@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"github.com/quantumlayer-dev/quantumlayer/functions/workflow-api/workflowapi"
+	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 	"github.com/quantumlayer-dev/quantumlayer/shared/event"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
@@ -48,6 +49,7 @@ func run(dir string, check bool) error {
 	add(docs, pipeline.SecurityScanning, runner.NewSchema[pipeline.SecurityScanningIn](), runner.NewSchema[pipeline.SecurityScanningOut]())
 	add(docs, pipeline.PerformanceAnalysis, runner.NewSchema[pipeline.PerformanceAnalysisIn](), runner.NewSchema[pipeline.PerformanceAnalysisOut]())
 	add(docs, pipeline.Documentation, runner.NewSchema[pipeline.DocumentationIn](), runner.NewSchema[pipeline.DocumentationOut]())
+	docs["events/drop.stored.schema.json"] = runner.NewSchema[drop.Announcement]()
 	var errs []error
 	for name, doc := range docs {
 		errs = append(errs, write(filepath.Join(dir, name), doc, check))

@@ -2,9 +2,7 @@ package metaprompt
 
 import (
 	"context"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -28,10 +26,11 @@ const (
 	sampleLimit    = 2 << 10 // bytes of a sample that go in
 )
 
-// Engine enhances prompts.
+// Engine enhances prompts, and learns from runs what later prompts may resemble.
 type Engine struct {
 	Model ask.Model
 	Index *vectors.Index
+	Drops Drops
 }
 
 // enhancement is the model's part.
@@ -43,7 +42,7 @@ type enhancement struct {
 }
 
 // Enhance finds what resembles the prompt, asks the model what the prompt leaves open, and puts both behind the user's words.
-// The prompt is then kept for later ones to find.
+// It keeps nothing: see learn.
 func (e *Engine) Enhance(ctx context.Context, in pipeline.PromptEnhancementIn) (pipeline.PromptEnhancementOut, error) {
 	out := pipeline.PromptEnhancementOut{Template: template.Prompt(), Trace: pipeline.Trace{Prompts: []pipeline.Prompt{template.Prompt()}}}
 	sections := []prompt.Section{ask.Task(string(pipeline.PromptEnhancement), in.Request, ""), {Name: "prompt", Format: "text", Body: in.Request.Prompt}}
@@ -68,8 +67,7 @@ func (e *Engine) Enhance(ctx context.Context, in pipeline.PromptEnhancementIn) (
 		return out, err
 	}
 	out.Prompt = compose(in.Request.Prompt, added)
-	sum := sha256.Sum256([]byte(in.Request.Prompt))
-	return out, asFault(e.Index.Add(ctx, Prompts, vectors.Document{ID: hex.EncodeToString(sum[:8]), Text: in.Request.Prompt}))
+	return out, nil
 }
 
 func compose(prompt string, e enhancement) string {

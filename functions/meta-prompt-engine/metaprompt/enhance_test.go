@@ -13,6 +13,7 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/functions/meta-prompt-engine/metaprompt"
 	"github.com/quantumlayer-dev/quantumlayer/functions/meta-prompt-engine/vectors"
 	"github.com/quantumlayer-dev/quantumlayer/functions/meta-prompt-engine/vectors/memory"
+	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llm"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/prompt"
@@ -36,6 +37,14 @@ func engine(t *testing.T) (*metaprompt.Engine, *model) {
 	})
 	m := &model{}
 	return &metaprompt.Engine{Model: m, Index: index}, m
+}
+
+// learned puts a prompt among the earlier ones.
+func learned(t *testing.T, e *metaprompt.Engine, text string) {
+	t.Helper()
+	if err := e.Index.Add(t.Context(), metaprompt.Prompts, vectors.Document{ID: drop.Digest([]byte(text))[:16], Text: text}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func enhance(t *testing.T, e *metaprompt.Engine, text string) pipeline.PromptEnhancementOut {
@@ -62,8 +71,8 @@ func TestTheUsersWordsStayAndGetCompany(t *testing.T) {
 
 func TestASimilarEarlierPromptGoesInAndTheDropSaysSo(t *testing.T) {
 	e, m := engine(t)
-	enhance(t, e, lending)
-	enhance(t, e, "A spreadsheet formula evaluator")
+	learned(t, e, lending)
+	learned(t, e, "A spreadsheet formula evaluator")
 	out := enhance(t, e, "A REST API for a lending library of tools: members, tools, loans.")
 	if len(out.Added) != 1 {
 		t.Fatalf("added %+v, want the earlier library alone", out.Added)
@@ -82,6 +91,7 @@ func TestTheSamePromptAgainIsAskedTheSameWay(t *testing.T) {
 	e, m := engine(t)
 	enhance(t, e, lending)
 	first := m.last
+	learned(t, e, lending)
 	enhance(t, e, lending)
 	if diff := cmp.Diff(first, m.last); diff != "" {
 		t.Errorf("the second request differs:\n%s", diff)
@@ -115,6 +125,7 @@ func TestCodeSamplesAreAddedOverHTTP(t *testing.T) {
 	if out := enhance(t, e, lending); out.Added != nil {
 		t.Errorf("the same prompt got the code of its own earlier run: %+v", out.Added)
 	}
+	learned(t, e, lending)
 	similar := "A REST API for a lending library: members, books, loans, fines."
 	if out := enhance(t, e, similar); len(out.Added) != 2 || out.Added[0].Text != lending || out.Added[1].Collection != "code_samples" || out.Added[1].ID != "run-1" || out.Added[1].Text != "package library" {
 		t.Errorf("added %+v", out.Added)

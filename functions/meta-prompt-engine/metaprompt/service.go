@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/quantumlayer-dev/quantumlayer/functions/meta-prompt-engine/vectors"
+	"github.com/quantumlayer-dev/quantumlayer/shared/dropclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llm"
 	"github.com/quantumlayer-dev/quantumlayer/shared/llmclient"
@@ -38,7 +39,7 @@ func New(_ context.Context, environ runner.Environ) (*runner.Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("QL_VECTORS_URL: %w", err)
 	}
-	e := &Engine{Model: router, Index: vectors.New(store, embedWith(router))}
+	e := &Engine{Model: router, Index: vectors.New(store, embedWith(router)), Drops: dropclient.New(cfg.Drops)}
 	return &runner.Service{Handler: e.Handler(), Close: func(context.Context) error { return store.Close() }}, nil
 }
 
@@ -102,5 +103,6 @@ func (e *Engine) Handler() http.Handler {
 	}) (*struct{}, error) {
 		return nil, asFault(e.Index.Add(ctx, in.Collection, vectors.Document{ID: in.ID, About: in.Body.About, Text: in.Body.Text}))
 	})
+	mux.Handle("POST "+eventsPath, runner.Receiver(e.learn))
 	return mux
 }

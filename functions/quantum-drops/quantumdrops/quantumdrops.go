@@ -13,9 +13,11 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"github.com/quantumlayer-dev/quantumlayer/shared/broker"
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 	"github.com/quantumlayer-dev/quantumlayer/shared/dropstore"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
+	"github.com/quantumlayer-dev/quantumlayer/shared/httpclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/runner"
 )
 
@@ -32,6 +34,20 @@ type config struct {
 	Database string `env:"QL_DATABASE_URL,required,notEmpty"`
 	// Blobs is "file://DIR" or "s3://BUCKET": where bodies go that are too large for a row.
 	Blobs string `env:"QL_BLOBS_URL,required,notEmpty"`
+	// Sink is the Broker that hears of every drop, under the name that Knative gives it; empty: none, and what is stored meanwhile
+	// is told when there is one.
+	Sink string `env:"K_SINK"`
+}
+
+// Check names the variable that is wrong; runner.Config calls it.
+func (c *config) Check() error {
+	if c.Sink == "" {
+		return nil
+	}
+	if err := httpclient.CheckURL(c.Sink); err != nil {
+		return fmt.Errorf("K_SINK: %w", err)
+	}
+	return nil
 }
 
 // New builds the function: it opens the stores that environ names.
@@ -48,20 +64,30 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	if err != nil {
 		return nil, fault.About(err, "QL_DATABASE_URL")
 	}
+	s, end := &service{store: store}, func() {}
+	if cfg.Sink != "" {
+		r := newRelay(store, broker.New(cfg.Sink))
+		s.stored, end = r.stored, r.start(ctx)
+	}
 	return &runner.Service{
-		Handler: Handler(store),
+		Handler: s.handler(),
 		Ready: func(ctx context.Context) error {
 			return asFault(store.Ping(ctx))
 		},
-		Close: func(context.Context) error { return store.Close() },
+		Close: func(context.Context) error {
+			end()
+			return store.Close()
+		},
 	}, nil
 }
 
 // The hooks are variables of huma, so they are set before any handler can read them.
 func init() { fault.UseInHuma() }
 
-// Handler is the function's HTTP interface on a store.
-func Handler(store dropstore.Store) http.Handler {
+// Handler is the function's HTTP interface on a store. It announces nothing.
+func Handler(store dropstore.Store) http.Handler { return (&service{store: store}).handler() }
+
+func (s *service) handler() http.Handler {
 	mux := http.NewServeMux()
 	cfg := huma.DefaultConfig("quantum-drops", "1")
 	cfg.Info.Description = "Stores the artifacts of every stage and finds them again."
@@ -71,14 +97,16 @@ func Handler(store dropstore.Store) http.Handler {
 	cfg.DocsPath = ""
 	api := humago.New(mux, cfg)
 	api.OpenAPI().Components.Schemas.RegisterTypeAlias(reflect.TypeFor[drop.Drop](), reflect.TypeFor[drop.Document]())
-	s := &service{store: store}
 	s.registerWrites(api)
 	s.registerReads(api)
 	mux.Handle("POST /v1/dead-letters", runner.Receiver(s.deadLetter))
 	return mux
 }
 
-type service struct{ store dropstore.Store }
+type service struct {
+	store  dropstore.Store
+	stored func() // called after drops were created; may be nil
+}
 
 // asFault gives an error of the store the code that says whether a retry helps.
 func asFault(err error) error {

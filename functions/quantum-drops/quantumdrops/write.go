@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -92,6 +93,9 @@ func (s *service) put(ctx context.Context, drops []drop.Drop, location func(i in
 	outcomes, err := s.store.Put(ctx, sealed)
 	if err != nil {
 		return nil, asFault(err)
+	}
+	if s.stored != nil && slices.Contains(outcomes, drop.Created) {
+		s.stored()
 	}
 	stored := make([]Stored, len(sealed))
 	for i, d := range sealed {

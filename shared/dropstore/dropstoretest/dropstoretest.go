@@ -48,6 +48,7 @@ func Run(t *testing.T, open Open) {
 		"search":                    search,
 		"latest":                    latest,
 		"stages":                    stages,
+		"announcements":             announcements,
 		"ended context":             endedContext,
 		"odd names and timestamps":  oddNames,
 		"usable after a failed put": usableAfterFailure,

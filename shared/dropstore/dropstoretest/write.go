@@ -212,3 +212,57 @@ func usableAfterFailure(t *testing.T, f fixture) {
 	}
 	wantOutcomes(t, put(t, f.store, sealed(t, 1, nil)), drop.Created)
 }
+
+func announcements(t *testing.T, f fixture) {
+	unannounced := func(limit int) []drop.Drop {
+		t.Helper()
+		found, err := f.store.Unannounced(t.Context(), limit)
+		if err != nil {
+			t.Fatalf("Unannounced: %v", err)
+		}
+		return found
+	}
+	announced := func(ids ...string) {
+		t.Helper()
+		if err := f.store.Announced(t.Context(), ids...); err != nil {
+			t.Fatalf("Announced: %v", err)
+		}
+	}
+	if found := unannounced(10); len(found) != 0 {
+		t.Errorf("an empty store has %v to announce", found)
+	}
+	// Stored in another order than they were made, in two months.
+	var drops []drop.Drop
+	for _, n := range []int{2, 0, 3, 1} {
+		drops = append(drops, sealed(t, n, nil))
+	}
+	letter := sealed(t, 0, func(d *drop.Drop) { d.Stage, d.Type, d.Metadata = drop.DeadLetterStage, drop.TypeEvent, nil })
+	put(t, f.store, append(drops, letter)...)
+	wantPaths(t, unannounced(10), "file0.go", "file1.go", "file2.go", "file3.go")
+	first := unannounced(1)
+	wantPaths(t, first, "file0.go")
+	want := drops[1]
+	want.Artifact = nil
+	if diff := cmp.Diff(want, first[0]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	announced(drops[0].ID, drops[1].ID, "drop_00000000000000000000000000000000")
+	announced(drops[1].ID)
+	announced()
+	wantPaths(t, unannounced(10), "file1.go", "file3.go")
+	// What is there already is not announced again, and what is marked stays readable.
+	put(t, f.store, drops...)
+	wantPaths(t, unannounced(10), "file1.go", "file3.go")
+	if diff := cmp.Diff(drops[0], get(t, f.store, drops[0].ID)); diff != "" {
+		t.Errorf("a marked drop (-want +got):\n%s", diff)
+	}
+	// Replicas mark at the same time.
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() { announced(drops[2].ID, drops[3].ID) })
+	}
+	group.Wait()
+	if found := unannounced(10); len(found) != 0 {
+		t.Errorf("left: %v", found)
+	}
+}

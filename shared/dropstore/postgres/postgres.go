@@ -157,11 +157,11 @@ func insertRows(ctx context.Context, tx pgx.Tx, batch []rows.Row, created map[st
 		}
 		queue.Queue(`
 			INSERT INTO quantum_drops (id, workflow_id, stage, timestamp, artifact, type, metadata,
-				tenant, name, sha256, size, version, parents, usage, words)
+				tenant, name, sha256, size, version, parents, usage, announced, words)
 			VALUES ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9, $10, $11, $12, $13::text::jsonb, $14::text::jsonb,
-				array_to_tsvector($15::text[]))`,
+				$15, array_to_tsvector($16::text[]))`,
 			row.ID, row.WorkflowID, row.Stage, row.Timestamp, row.Artifact, row.Type, row.Metadata,
-			row.Tenant, row.Name, row.SHA256, row.Size, row.Version, row.Parents, row.Usage, append([]string{}, row.Words...))
+			row.Tenant, row.Name, row.SHA256, row.Size, row.Version, row.Parents, row.Usage, row.Silent(), append([]string{}, row.Words...))
 	}
 	return tx.SendBatch(ctx, &queue).Close()
 }
@@ -235,6 +235,33 @@ func (s *Store) query(ctx context.Context, query rows.Select) ([]rows.Row, error
 		err := r.Scan(row.Targets(&row.Timestamp)...)
 		return row, err
 	})
+}
+
+// Unannounced implements dropstore.Store.
+func (s *Store) Unannounced(ctx context.Context, limit int) ([]drop.Drop, error) {
+	found, err := s.query(ctx, rows.Select{
+		SQL:  "SELECT " + rows.Columns(false) + " FROM quantum_drops WHERE NOT announced ORDER BY timestamp, id LIMIT $1",
+		Args: []any{limit},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading which drops are not announced: %w", err)
+	}
+	return rows.Decode(found)
+}
+
+// Announced implements dropstore.Store.
+func (s *Store) Announced(ctx context.Context, ids ...string) error {
+	// The keys' times lead to the partitions that have the drops. Rows are locked in one order, so that two replicas which mark
+	// the same drops do not wait for each other.
+	_, err := s.pool.Exec(ctx, `
+		WITH found AS (
+			SELECT d.id, d.timestamp`+byKey+` AND NOT d.announced ORDER BY d.timestamp, d.id FOR UPDATE OF d
+		)
+		UPDATE quantum_drops d SET announced = TRUE FROM found WHERE d.id = found.id AND d.timestamp = found.timestamp`, ids)
+	if err != nil {
+		return fmt.Errorf("noting that drops are announced: %w", err)
+	}
+	return nil
 }
 
 // Stages implements dropstore.Store.

@@ -193,3 +193,36 @@ func TestManyMayOpenAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// Whoever learns from drops knows those that were there before drops were announced.
+func TestWhatIsThereCountsAsAnnounced(t *testing.T) {
+	t.Parallel()
+	url, blobs := testservices.Postgres(t), newBlobs(t)
+	first := open(t, url, blobs)
+	var drops []drop.Drop
+	for _, text := range []string{"before", "after"} {
+		d, err := drop.Seal(drop.Drop{WorkflowID: "wf", Stage: "documentation", Type: drop.TypeResult, Artifact: []byte(text)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		drops = append(drops, d)
+	}
+	if _, err := first.Put(t.Context(), drops[:1]); err != nil {
+		t.Fatal(err)
+	}
+	conn := connect(t, url)
+	execute(t, conn, "ALTER TABLE quantum_drops DROP COLUMN announced")
+	execute(t, conn, "DELETE FROM quantum_drops_migrations WHERE version_id = 3")
+	second := open(t, url, blobs)
+	if found, err := second.Unannounced(t.Context(), 10); err != nil || len(found) != 0 {
+		t.Errorf("to announce after the migration: %v, %v", found, err)
+	}
+	if _, err := second.Put(t.Context(), drops[1:]); err != nil {
+		t.Fatal(err)
+	}
+	// A month made later has the column and its index too.
+	execute(t, conn, "SELECT quantum_drops_add_month('2031-05-05')")
+	if found, err := second.Unannounced(t.Context(), 10); err != nil || len(found) != 1 || found[0].ID != drops[1].ID {
+		t.Errorf("to announce: %v, %v", found, err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -178,11 +179,11 @@ func (s *Store) insert(ctx context.Context, batch []rows.Row) (created map[strin
 func insertRow(ctx context.Context, tx *sql.Tx, row rows.Row) (isNew bool, err error) {
 	result, err := tx.ExecContext(ctx, `
 		INSERT INTO quantum_drops (id, workflow_id, stage, timestamp, artifact, type, metadata,
-			tenant, name, sha256, size, version, parents, usage)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			tenant, name, sha256, size, version, parents, usage, announced)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO NOTHING`,
 		row.ID, row.WorkflowID, row.Stage, row.Timestamp.UnixMicro(), row.Artifact, row.Type, row.Metadata,
-		row.Tenant, row.Name, row.SHA256, row.Size, row.Version, row.Parents, row.Usage)
+		row.Tenant, row.Name, row.SHA256, row.Size, row.Version, row.Parents, row.Usage, row.Silent())
 	if err != nil {
 		return false, err
 	}
@@ -309,4 +310,31 @@ func (s *Store) Stages(ctx context.Context, tenant, workflowID string) (_ []drop
 		found = append(found, row)
 	}
 	return rows.Summarise(found), result.Err()
+}
+
+// Unannounced implements dropstore.Store.
+func (s *Store) Unannounced(ctx context.Context, limit int) ([]drop.Drop, error) {
+	found, err := s.query(ctx, rows.Select{
+		SQL:  "SELECT " + rows.Columns(false) + " FROM quantum_drops WHERE announced = 0 ORDER BY timestamp, id LIMIT ?1",
+		Args: []any{limit},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading which drops are not announced: %w", err)
+	}
+	return rows.Decode(found)
+}
+
+// Announced implements dropstore.Store.
+func (s *Store) Announced(ctx context.Context, ids ...string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	asked, err := json.Marshal(ids)
+	if err != nil {
+		return fmt.Errorf("encoding the IDs: %w", err)
+	}
+	if _, err := s.write.ExecContext(ctx, "UPDATE quantum_drops SET announced = 1 WHERE id IN (SELECT value FROM json_each(?))", string(asked)); err != nil {
+		return fmt.Errorf("noting that drops are announced: %w", err)
+	}
+	return nil
 }

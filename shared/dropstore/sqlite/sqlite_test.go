@@ -118,3 +118,32 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		}
 	}
 }
+
+// Whoever learns from drops knows those that were there before drops were announced.
+func TestWhatIsThereCountsAsAnnounced(t *testing.T) {
+	t.Parallel()
+	path, blobs := filepath.Join(t.TempDir(), "drops.db"), newBlobs(t)
+	d, err := drop.Seal(drop.Drop{WorkflowID: "wf", Stage: "documentation", Type: drop.TypeResult, Artifact: []byte("text")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := open(t, path, blobs)
+	if _, err := first.Put(t.Context(), []drop.Drop{d}); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, statement := range []string{
+		"DROP INDEX quantum_drops_unannounced", "ALTER TABLE quantum_drops DROP COLUMN announced", "DELETE FROM quantum_drops_migrations WHERE version_id = 2",
+	} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found, err := open(t, path, blobs).Unannounced(t.Context(), 10); err != nil || len(found) != 0 {
+		t.Errorf("to announce after the migration: %v, %v", found, err)
+	}
+}

@@ -41,6 +41,10 @@ type Row struct {
 	Words []string
 }
 
+// Silent says that the drop is never announced: of a dead letter's event that
+// cannot be delivered there would be another dead letter, and so on for ever.
+func (r *Row) Silent() bool { return r.Stage == drop.DeadLetterStage }
+
 // Prepare turns sealed drops into rows, each ID once, and puts the bodies that do
 // not fit into one in the blob store. A body left there by a batch that fails
 // later does no harm: nothing refers to it.
@@ -165,6 +169,18 @@ func Page(ctx context.Context, blobs blob.Store, q drop.Query, found []Row) (dro
 		page.Drops = append(page.Drops, d)
 	}
 	return page, nil
+}
+
+// Decode turns rows into drops without their artifacts.
+func Decode(found []Row) ([]drop.Drop, error) {
+	drops := make([]drop.Drop, len(found))
+	for i, row := range found {
+		var err error
+		if drops[i], err = row.Drop(); err != nil {
+			return nil, err
+		}
+	}
+	return drops, nil
 }
 
 // Outcomes tells for each drop of a batch whether it is new, in the batch's order.
