@@ -40,7 +40,7 @@ func TestDeployCheckSaysWhatIsLacking(t *testing.T) {
 	code, out := check(t, "-f", manifests)
 	took := time.Since(began)
 	t.Logf("after %s:\n%s", took.Round(10*time.Millisecond), out)
-	if code != 0 || !strings.Contains(out, "20 of 20 are ready") || !strings.Contains(out, "Nothing is lacking.") || strings.Contains(out, "only-for-tests") {
+	if code != 0 || !strings.Contains(out, "20 of 20 are ready") || !strings.Contains(out, "Nothing is lacking") || strings.Contains(out, "only-for-tests") {
 		t.Errorf("exit code %d", code)
 	}
 	if took > 20*time.Second {

@@ -120,12 +120,13 @@ func (a *api) unreachable(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	if strings.Contains(err.Error(), "getting credentials: ") {
-		return fault.New(fault.Unauthorized, "the kubeconfig's credentials cannot be had: %w", err).WithHint("log in again, or name another --context")
-	}
 	var request *url.Error
 	if errors.As(err, &request) {
 		err = request.Err // without method and URL, which the sentence has
+	}
+	if strings.Contains(err.Error(), "getting credentials: ") {
+		said, _, _ := strings.Cut(err.Error(), "\n") // client-go goes on with advice of several lines
+		return fault.Wrap(fault.Unauthorized, err, "the kubeconfig's credentials cannot be had: %s", said).WithHint("log in again, or name another --context")
 	}
 	return fault.New(fault.Unavailable, "the Kubernetes API at %s does not answer: %w", a.host, err).
 		WithHint("check that it runs and that this machine reaches it; --context names another cluster")
@@ -163,6 +164,12 @@ func (a *api) get(ctx context.Context, path string, v any) error {
 func (a *api) do(ctx context.Context, request *rest.Request) ([]byte, error) {
 	a.slots <- struct{}{}
 	defer func() { <-a.slots }()
+	a.mu.Lock()
+	failed := a.failed
+	a.mu.Unlock()
+	if failed != nil {
+		return nil, failed // nobody waits for each request when the server has gone away
+	}
 	body, err := request.MaxRetries(1).Do(ctx).Raw()
 	var said apierrors.APIStatus
 	if err != nil && !errors.As(err, &said) {

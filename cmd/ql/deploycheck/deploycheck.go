@@ -76,7 +76,7 @@ func Check(ctx context.Context, config *rest.Config, o Options) ([]Finding, erro
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{api: server, all: all}
+	c := &checker{api: server, all: all, before: o.Before}
 	steps := []func(context.Context) []Finding{
 		c.apis, c.ingress, c.domain, c.features, c.brokers, c.volumes, c.runtimeClasses, c.access, c.unseen, c.secrets,
 	}
@@ -93,8 +93,9 @@ func Check(ctx context.Context, config *rest.Config, o Options) ([]Finding, erro
 
 // checker holds what the steps of a check need.
 type checker struct {
-	api *api
-	all []object // what is to be deployed
+	api    *api
+	all    []object // what is to be deployed
+	before bool     // it is not deployed yet
 }
 
 func ok(what, why string) Finding { return Finding{Group: Cluster, What: what, State: OK, Why: why} }

@@ -60,7 +60,7 @@ func TestAllIsWellOnAScriptedServer(t *testing.T) {
 	if err := deploycheck.Write(&out, found); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"✓ Functions            20 of 20 are ready\n", "? NetworkPolicies", "\nNothing is lacking. What has a ?"} {
+	for _, want := range []string{"✓ Functions            20 of 20 are ready\n", "? NetworkPolicies", "\nNothing is lacking, as far as it is seen; what has a ? is not.\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, &out)
 		}
@@ -165,7 +165,7 @@ status: {conditions: [{type: Ready, status: "True"}], privateLoadBalancer: {ingr
 			from:   ready,
 			change: func(_ *testing.T, s *scripted) { s.denied = []string{"triggers", "services"} },
 			before: true,
-			what:   "Your rights", state: deploycheck.Wrong, why: "you may not create services in quantumlayer, services in temporal, triggers in quantumlayer",
+			what:   "Your rights", state: deploycheck.Wrong, why: "you may not create services in quantumlayer, services in temporal, triggers.eventing.knative.dev in quantumlayer and services.serving.knative.dev in quantumlayer",
 		},
 		"a function is not ready": {
 			change: func(t *testing.T, s *scripted) {
@@ -303,7 +303,7 @@ func TestForbiddenIsUnknownOnAScriptedServer(t *testing.T) {
 	if l := lacks(found); len(l) > 0 {
 		t.Errorf("lacking: %v", l)
 	}
-	for _, what := range []string{"Knative Serving's pods", "Ingress", "Volumes", "Your rights", "postgres-credentials in temporal", "parser", "redis"} {
+	for _, what := range []string{"Knative Serving's pods", "Ingress", "Volumes", "postgres-credentials in temporal", "parser", "redis"} {
 		i := slices.IndexFunc(found, func(f deploycheck.Finding) bool { return f.What == what })
 		if i < 0 || found[i].State != deploycheck.Unknown || !strings.Contains(found[i].Why, "you may not see it") {
 			t.Errorf("%s: %v", what, found[max(i, 0)])
@@ -339,6 +339,19 @@ func TestServersThatCannotBeAsked(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// Who may see nothing and create nothing lacks rights before the deployment; afterwards there may be nothing to create.
+func TestRightsOfAStrangerOnAScriptedServer(t *testing.T) {
+	t.Parallel()
+	s := deployed(t)
+	s.forbidden, s.denied = []string{"/namespaces/"}, slices.Collect(maps.Values(s.kinds))
+	if f := lacks(s.check(t, deploycheck.Options{Before: true}))["Your rights"]; f.State != deploycheck.Wrong || !strings.HasSuffix(f.Why, " more") {
+		t.Errorf("before: %+v", f)
+	}
+	if l := lacks(s.check(t, deploycheck.Options{})); len(l) > 0 {
+		t.Errorf("after: %v", l)
 	}
 }
 

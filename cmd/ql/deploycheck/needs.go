@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
@@ -171,8 +172,11 @@ func (c *checker) access(ctx context.Context) []Finding {
 	each(len(places), func(i int) {
 		p, answer := places[i], &answers[i]
 		r, there, err := c.there(ctx, p)
-		if errors := err != nil && !apierrors.IsForbidden(err) && !apierrors.IsNotFound(err); errors || r.Name == "" {
-			return // the API is not served, which is said once already
+		if r.Name == "" {
+			return // the API is not served, or not seen, which is said once already
+		}
+		if err != nil && !c.before {
+			return // whether it is there is not seen, so nothing may have to be created
 		}
 		wanted := selected(c.all, func(o object) bool { return o.place() == p })
 		if err == nil && !slices.ContainsFunc(wanted, func(o object) bool { return there[o.Metadata.Name].Metadata.Name == "" }) {
@@ -183,6 +187,9 @@ func (c *checker) access(ctx context.Context) []Finding {
 		answer.err = err
 		if err == nil && !allowed {
 			answer.denied = r.Name
+			if strings.Contains(wanted[0].group(), ".") { // as kubectl tells Knative's services from Kubernetes' own
+				answer.denied += "." + wanted[0].group()
+			}
 			if p.namespace != "" {
 				answer.denied += " in " + p.namespace
 			}
@@ -203,7 +210,7 @@ func (c *checker) access(ctx context.Context) []Finding {
 	}
 	switch {
 	case len(denied) > 0:
-		return []Finding{lack(Wrong, what, "you may not create "+join(denied), "ask who runs the cluster for the rights, or to deploy")}
+		return []Finding{lack(Wrong, what, "you may not create "+some(denied), "ask who runs the cluster for the rights, or to deploy")}
 	case asked > 0:
 		return []Finding{ok(what, "you may create what is not there yet")}
 	}

@@ -3,6 +3,7 @@ package deploycheck
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/lipgloss"
@@ -48,14 +49,16 @@ func Write(w io.Writer, found []Finding) error {
 			continue
 		}
 		p.below(section.heading)
-		if section.sum != "" && (len(fine) > 0 || len(rest) > 1) {
-			state := OK
-			if len(rest) > 0 {
-				state = worst(rest)
-			}
-			p.line(state, section.name, fmt.Sprintf("%d of %d are %s", len(fine), len(fine)+len(rest), section.sum), "")
+		all := len(fine) + len(rest)
+		rest = alike(rest)
+		switch {
+		case section.sum != "" && len(fine) == 0 && len(rest) == 1 && all > 1:
+			p.line(rest[0].State, section.name, fmt.Sprintf("%s (all %d)", rest[0].Why, all), rest[0].Hint)
+			continue
+		case section.sum != "" && (len(fine) > 0 || len(rest) > 1):
+			p.line(worst(rest), section.name, fmt.Sprintf("%d of %d are %s", len(fine), all, section.sum), "")
 		}
-		for _, f := range alike(rest) {
+		for _, f := range rest {
 			p.line(f.State, f.What, f.Why, f.Hint)
 		}
 	}
@@ -113,11 +116,12 @@ func (p *page) flush() {
 	p.lines = nil
 }
 
-// worst is the state that speaks for all.
+// worst is the state that speaks for all: OK when there is none.
 func worst(found []Finding) State {
-	state := Unknown
+	order := []State{OK, Unknown, Waiting, Missing, Wrong}
+	state := OK
 	for _, f := range found {
-		if f.Lacks() && (state == Unknown || state == Waiting) {
+		if slices.Index(order, f.State) > slices.Index(order, state) {
 			state = f.State
 		}
 	}
@@ -170,12 +174,13 @@ func sentence(found []Finding) string {
 			lacking = append(lacking, what)
 		}
 	}
-	s := "Nothing is lacking."
-	if len(lacking) > 0 {
-		s = "Lacking: " + some(lacking) + "."
+	switch {
+	case len(lacking) == 0 && unknown == 0:
+		return "Nothing is lacking."
+	case len(lacking) == 0:
+		return "Nothing is lacking, as far as it is seen; what has a ? is not."
+	case unknown == 0:
+		return "Lacking: " + some(lacking) + "."
 	}
-	if unknown > 0 {
-		s += " What has a ? cannot be seen from here."
-	}
-	return s
+	return "Lacking: " + some(lacking) + ". What has a ? is not seen."
 }
