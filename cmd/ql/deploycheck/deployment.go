@@ -220,7 +220,7 @@ func (c *checker) judgeReady(ctx context.Context, o object, f *Finding) {
 		f.Why += ": " + said
 	}
 	if !o.function() {
-		f.Hint = "kubectl describe " + strings.ToLower(o.Kind) + " " + o.Metadata.Name + " -n " + o.Metadata.Namespace
+		f.Hint = "kubectl describe " + strings.ToLower(o.Kind) + " -n " + o.Metadata.Namespace // all of a kind mostly wait for the same
 		return
 	}
 	f.Hint = "kubectl describe ksvc " + o.Metadata.Name + " -n " + o.Metadata.Namespace

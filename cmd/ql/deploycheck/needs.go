@@ -98,7 +98,11 @@ func (c *checker) volumes(ctx context.Context) []Finding {
 		if len(classes) == 0 {
 			hint = "install a storage class, or make the volumes by hand"
 		}
-		found = append(found, lack(Missing, what, "no storage class is the default, so "+join(withoutDefault)+" get no volume", hint))
+		get := "get"
+		if len(withoutDefault) == 1 {
+			get = "gets"
+		}
+		found = append(found, lack(Missing, what, "no storage class is the default, so "+join(withoutDefault)+" "+get+" no volume", hint))
 	}
 	if len(found) == 0 {
 		why := "storage classes are there"

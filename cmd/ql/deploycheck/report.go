@@ -50,7 +50,9 @@ func Write(w io.Writer, found []Finding) error {
 		}
 		p.below(section.heading)
 		all := len(fine) + len(rest)
-		rest = alike(rest)
+		if section.sum != "" {
+			rest = alike(rest)
+		}
 		switch {
 		case section.sum != "" && len(fine) == 0 && len(rest) == 1 && all > 1:
 			p.line(rest[0].State, section.name, fmt.Sprintf("%s (all %d)", rest[0].Why, all), rest[0].Hint)
