@@ -78,11 +78,11 @@ func deploy(dir string) error {
 		return err
 	}
 	flags := strings.Fields(os.Getenv("KO_FLAGS"))
-	manifests, err := cluster.Command(ctx, nil, "env", append([]string{"KO_CONFIG_PATH=" + dir, "ko", "resolve", "-f", "config/quantumlayer.yaml"}, flags...)...)
+	resolved, err := cluster.Command(ctx, nil, "env", append([]string{"KO_CONFIG_PATH=" + dir, "ko", "resolve", "-f", "config/quantumlayer.yaml"}, flags...)...)
 	if err != nil {
 		return err
 	}
-	fitted, err := cluster.Command(ctx, manifests, "go", "run", "./test/e2e/fit", "-volumes", volumes, "-node", string(node))
+	fitted, err := cluster.Command(ctx, resolved, "go", "run", "./test/e2e/fit", "-volumes", volumes, "-node", string(node))
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,13 @@ func deploy(dir string) error {
 		if err := secret(ctx, namespace); err != nil {
 			return err
 		}
+	}
+	manifests := manifestsIn(dir)
+	if err := os.WriteFile(manifests, fitted, 0o600); err != nil {
+		return err
+	}
+	if said, err := cluster.Command(ctx, nil, ql, "deploy", "check", "--before", "-f", manifests); err != nil {
+		return fmt.Errorf("%w\n%s", err, said)
 	}
 	if _, err := cluster.Command(ctx, fitted, "kubectl", "apply", "--server-side", "--force-conflicts", "-f", "-"); err != nil {
 		return err
@@ -107,6 +114,9 @@ func deploy(dir string) error {
 	}
 	return nil
 }
+
+// manifestsIn is the file of what is deployed.
+func manifestsIn(dir string) string { return filepath.Join(dir, "manifests.yaml") }
 
 // volumesFolder is where the volumes are: where those of an earlier deployment are, whose stores go on with them, or a new folder.
 // It stays, since the cluster goes on using it.

@@ -91,7 +91,7 @@ Without a server, ql starts the whole platform in its own process and keeps its 
 
 Exit codes:
   0    verified: the build and every test passed (generate, resume); for other commands: done
-  1    the run failed or did not verify
+  1    the run failed or did not verify; "deploy check": the cluster lacks something
   2    bad input: arguments, files, configuration
   3    the platform cannot be reached or started, or a server that keeps its data does not answer
   130  interrupted (a run on a server goes on; one in this process is kept for "ql resume")
@@ -122,7 +122,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "write JSON, for programs")
 	flags.StringVar(&a.server, "server", "", "`URL` of a running platform (default: $QL_SERVER, else the one that uses $QL_HOME, else one in this process)")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
-	root.AddCommand(a.generate(), a.up(), a.list(), a.deadLetters(), a.status(), a.drops(), a.cancel(), a.resume(), a.capsule(), a.version(), a.completion())
+	root.AddCommand(a.generate(), a.up(), a.list(), a.deadLetters(), a.status(), a.drops(), a.cancel(), a.resume(), a.capsule(), a.deploy(), a.version(), a.completion())
 	root.SetHelpCommand(&cobra.Command{Use: "help [command]", Hidden: true, Short: "Help about a command", Run: func(cmd *cobra.Command, args []string) {
 		target, _, err := root.Find(args)
 		if err != nil || target == nil {
