@@ -41,7 +41,7 @@ func TestTheManifestsHold(t *testing.T) {
 // Every rule has an edit that it finds; what is checked is the whole sentence's part that names the cause.
 func TestEditsThatAreFound(t *testing.T) {
 	t.Parallel()
-	const parser, drops = "knative/parser.yaml", "knative/quantum-drops.yaml"
+	const parser, drops, sandbox = "knative/parser.yaml", "knative/quantum-drops.yaml", "knative/sandbox-runner.yaml"
 	for name, edit := range map[string]struct{ file, old, new, want string }{
 		"unknown field":               {parser, "containerConcurrency:", "containerConcurency:", `unknown field "spec.template.spec.containerConcurency"`},
 		"field in the wrong case":     {parser, "timeoutSeconds:", "timeoutseconds:", "unknown field"},
@@ -65,6 +65,10 @@ func TestEditsThatAreFound(t *testing.T) {
 		"Secret checked in":           {"settings.yaml", "kind: ConfigMap", "kind: Secret", "v1 Secret: no kind that is deployed here"},
 		"public":                      {parser, "    networking.knative.dev/visibility: cluster-local\n", "", "workflow-api alone is public"},
 		"node port":                   {"stores/redis.yaml", "spec:\n  selector: {app.kubernetes.io/name: redis}", "spec:\n  type: NodePort\n  selector: {app.kubernetes.io/name: redis}", "type NodePort"},
+		"sandbox's time":              {sandbox, `QL_SANDBOX_TIMEOUT, value: "6m"`, `QL_SANDBOX_TIMEOUT, value: "7m"`, "fetching and running, of timeoutSeconds: 600 is not below 600"},
+		"sandbox's memory":            {sandbox, `value: "3072"`, `value: "4096"`, "the sandbox's memory, of the container's"},
+		"sandbox's files":             {sandbox, "sizeLimit: 6Gi", "sizeLimit: 1Gi", "of modules and of the job, of /tmp"},
+		"sandbox without a limit":     {sandbox, `            - {name: QL_SANDBOX_DISK_MIB, value: "1024"}` + "\n", "", "QL_SANDBOX_DISK_MIB: \"\" is no number"},
 		"selector of a workload":      {"stores/redis.yaml", "selector: {matchLabels: {app.kubernetes.io/name: redis}}\n  template", "selector: {matchLabels: {app.kubernetes.io/name: radish}}\n  template", "does not match its own pods"},
 		"selector of a Service":       {"stores/redis.yaml", "selector: {app.kubernetes.io/name: redis}", "selector: {app.kubernetes.io/name: radish}", "selects 0 workloads"},
 		"port of a Service":           {"stores/redis.yaml", "port: 6379", "port: 6380", "no container has port 6380"},

@@ -90,6 +90,9 @@ func (all objects) pods(dir string) []string {
 				}
 			}
 		}
+		for _, problem := range sandboxProblems(p) {
+			wrong("%s", problem)
+		}
 		service, isFunction := p.body.(*serving.Service)
 		if isFunction && (service.Labels[visibility] != "cluster-local") != (p.meta.Name == public) {
 			wrong("%s alone is public, all others have %s: cluster-local", public, visibility)
