@@ -55,7 +55,7 @@ func TestEditsThatAreFound(t *testing.T) {
 		"capabilities":                {"worker/worker.yaml", "drop: [ALL]", "drop: [KILL]", "unrestricted capabilities"},
 		"no limits":                   {"stores/redis.yaml", "limits: {cpu: 500m, memory: 512Mi}", "limits: {cpu: 500m}", "memory: requests 128Mi of at most 0"},
 		"more requested than allowed": {"stores/redis.yaml", "requests: {cpu: 100m,", "requests: {cpu: 2,", "cpu: requests 2 of at most 500m"},
-		"no probe":                    {"stores/redis.yaml", "livenessProbe:", "startupProbe:", "no livenessProbe"},
+		"no probe":                    {"stores/nats.yaml", "livenessProbe:", "startupProbe:", "no livenessProbe"},
 		"token":                       {"stores/redis.yaml", "automountServiceAccountToken: false", "automountServiceAccountToken: true", "mounts the token"},
 		"image without tag":           {"stores/redis.yaml", "redis:7", "redis", "image redis has no tag"},
 		"latest":                      {"stores/redis.yaml", "redis:7", "redis:latest", "image redis:latest has no tag"},
