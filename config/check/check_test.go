@@ -63,7 +63,7 @@ func TestEditsThatAreFound(t *testing.T) {
 		"key of a Secret":             {drops, "key: password", "key: passwd", "no key passwd of a Secret postgres-credentials"},
 		"another Secret":              {drops, "name: postgres-credentials, key: username", "name: pg, key: username", "no key username of a Secret pg"},
 		"Secret checked in":           {"settings.yaml", "kind: ConfigMap", "kind: Secret", "v1 Secret: no kind that is deployed here"},
-		"public":                      {parser, "    networking.knative.dev/visibility: cluster-local\n", "", "workflow-api alone is public"},
+		"public":                      {parser, "    networking.knative.dev/visibility: cluster-local\n", "", "workflow-api alone may be public"},
 		"node port":                   {"stores/redis.yaml", "spec:\n  selector: {app.kubernetes.io/name: redis}", "spec:\n  type: NodePort\n  selector: {app.kubernetes.io/name: redis}", "type NodePort"},
 		"sandbox's time":              {sandbox, `QL_SANDBOX_TIMEOUT, value: "6m"`, `QL_SANDBOX_TIMEOUT, value: "7m"`, "fetching and running, of timeoutSeconds: 600 is not below 600"},
 		"sandbox's memory":            {sandbox, `value: "3072"`, `value: "4096"`, "the sandbox's memory, of the container's"},
