@@ -24,6 +24,7 @@ type function struct {
 	Grace       bool   // keep the last pod for a while: its start is dear
 	User        int    // 0: the one that functions share
 	Tmp         string // size of /tmp; empty: 64Mi
+	Alone       bool   // its pods have no service mesh's sidecar, and are called by Knative's activator only
 }
 
 // secret makes a key of a Secret a variable.
@@ -91,7 +92,7 @@ func functions() []function {
 			Concurrency: 4, Target: 3, MaxScale: 10, Timeout: 300}.small(),
 		function{Name: "sandbox-runner", About: "Builds and tests of one project fill a pod, and no two projects share one.",
 			Concurrency: 1, Target: 1, MaxScale: 10, Timeout: longest, Grace: true, User: 65533, // Linux counts processes by user
-			Tmp: "6Gi", Env: sandbox}.sized("500m", "1Gi", "2000m", "4Gi"),
+			Tmp: "6Gi", Alone: true, Env: sandbox}.sized("500m", "1Gi", "2000m", "4Gi"),
 	}
 	for i, f := range all {
 		all[i].Path, all[i].Component = "functions/"+f.Name, "service"
