@@ -38,8 +38,9 @@ verify: ## What is checked in is what would be generated, formatted and vetted
 	$(GO) run ./config/generate -check
 	cd config/check && $(GO) vet . && $(GO) run . && $(GO) test -count=1 . # the cache does not see the manifests, outside its module
 
-deploy: ## Build the images with ko and deploy them to the cluster of kubectl's context (docs/operations/deploy.md)
-	ko apply $(KO_FLAGS) -f config/
+deploy: ## Build the images with ko and deploy them to the cluster of kubectl's context (docs/operations/deploy.md); OVERLAY=FOLDER: of that
+	$(GO) run ./config/generate # config/quantumlayer.yaml is what is deployed, not the folders that it is made of
+	$(if $(OVERLAY),kubectl kustomize --load-restrictor LoadRestrictionsNone $(OVERLAY) | ko apply $(KO_FLAGS) -f -,ko apply $(KO_FLAGS) -f config/)
 
 bench: ## The benchmarks behind the README's figures
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./test/bench

@@ -41,7 +41,7 @@ func TestTheManifestsHold(t *testing.T) {
 // Every rule has an edit that it finds; what is checked is the whole sentence's part that names the cause.
 func TestEditsThatAreFound(t *testing.T) {
 	t.Parallel()
-	const parser, drops = "knative/parser.yaml", "knative/quantum-drops.yaml"
+	const parser, drops, sandbox = "knative/parser.yaml", "knative/quantum-drops.yaml", "knative/sandbox-runner.yaml"
 	for name, edit := range map[string]struct{ file, old, new, want string }{
 		"unknown field":               {parser, "containerConcurrency:", "containerConcurency:", `unknown field "spec.template.spec.containerConcurency"`},
 		"field in the wrong case":     {parser, "timeoutSeconds:", "timeoutseconds:", "unknown field"},
@@ -55,7 +55,7 @@ func TestEditsThatAreFound(t *testing.T) {
 		"capabilities":                {"worker/worker.yaml", "drop: [ALL]", "drop: [KILL]", "unrestricted capabilities"},
 		"no limits":                   {"stores/redis.yaml", "limits: {cpu: 500m, memory: 512Mi}", "limits: {cpu: 500m}", "memory: requests 128Mi of at most 0"},
 		"more requested than allowed": {"stores/redis.yaml", "requests: {cpu: 100m,", "requests: {cpu: 2,", "cpu: requests 2 of at most 500m"},
-		"no probe":                    {"stores/redis.yaml", "livenessProbe:", "startupProbe:", "no livenessProbe"},
+		"no probe":                    {"stores/nats.yaml", "livenessProbe:", "startupProbe:", "no livenessProbe"},
 		"token":                       {"stores/redis.yaml", "automountServiceAccountToken: false", "automountServiceAccountToken: true", "mounts the token"},
 		"image without tag":           {"stores/redis.yaml", "redis:7", "redis", "image redis has no tag"},
 		"latest":                      {"stores/redis.yaml", "redis:7", "redis:latest", "image redis:latest has no tag"},
@@ -63,8 +63,12 @@ func TestEditsThatAreFound(t *testing.T) {
 		"key of a Secret":             {drops, "key: password", "key: passwd", "no key passwd of a Secret postgres-credentials"},
 		"another Secret":              {drops, "name: postgres-credentials, key: username", "name: pg, key: username", "no key username of a Secret pg"},
 		"Secret checked in":           {"settings.yaml", "kind: ConfigMap", "kind: Secret", "v1 Secret: no kind that is deployed here"},
-		"public":                      {parser, "    networking.knative.dev/visibility: cluster-local\n", "", "workflow-api alone is public"},
+		"public":                      {parser, "    networking.knative.dev/visibility: cluster-local\n", "", "workflow-api alone may be public"},
 		"node port":                   {"stores/redis.yaml", "spec:\n  selector: {app.kubernetes.io/name: redis}", "spec:\n  type: NodePort\n  selector: {app.kubernetes.io/name: redis}", "type NodePort"},
+		"sandbox's time":              {sandbox, `QL_SANDBOX_TIMEOUT, value: "6m"`, `QL_SANDBOX_TIMEOUT, value: "7m"`, "fetching and running, of timeoutSeconds: 600 is not below 600"},
+		"sandbox's memory":            {sandbox, `value: "3072"`, `value: "4096"`, "the sandbox's memory, of the container's"},
+		"sandbox's files":             {sandbox, "sizeLimit: 6Gi", "sizeLimit: 1Gi", "of modules and of the job, of /tmp"},
+		"sandbox without a limit":     {sandbox, `            - {name: QL_SANDBOX_DISK_MIB, value: "1024"}` + "\n", "", "QL_SANDBOX_DISK_MIB: \"\" is no number"},
 		"selector of a workload":      {"stores/redis.yaml", "selector: {matchLabels: {app.kubernetes.io/name: redis}}\n  template", "selector: {matchLabels: {app.kubernetes.io/name: radish}}\n  template", "does not match its own pods"},
 		"selector of a Service":       {"stores/redis.yaml", "selector: {app.kubernetes.io/name: redis}", "selector: {app.kubernetes.io/name: radish}", "selects 0 workloads"},
 		"port of a Service":           {"stores/redis.yaml", "port: 6379", "port: 6380", "no container has port 6380"},
@@ -89,6 +93,11 @@ func TestEditsThatAreFound(t *testing.T) {
 		"Istio's warning":             {"mesh/gateway.yaml", "  http:\n", "  http:\n    - route: [{destination: {host: elsewhere.example.com}}]\n", "not used"},
 		"caller missing":              {"mesh/authorization.yaml", "              - cluster.local/ns/quantumlayer/sa/project-structure\n", "", "functions/README.md says"},
 		"caller unknown":              {"mesh/authorization.yaml", "sa/project-structure", "sa/structure", "there is no ServiceAccount quantumlayer/structure"},
+		"a policy without a sidecar":  {"mesh/authorization.yaml", "{app.kubernetes.io/name: parser}", "{app.kubernetes.io/name: sandbox-runner}", "nobody enforces it"},
+		"way to istiod":               {"mesh/network.yaml", "port: 15012", "port: 15010", "policies keep quantumlayer/redis from istio-system/istiod:15012"},
+		"way into a function":         {"mesh/network.yaml", "name: worker}}\n      ports: [{port: 8012}", "name: postgres}}\n      ports: [{port: 8012}", "policies keep temporal/worker from quantumlayer/parser:8012"},
+		"way to the activator":        {"mesh/network.yaml", "app: activator", "app: aktivator", "policies keep quantumlayer/code-generation from knative-serving/activator:8012"},
+		"without a sidecar, called":   {sandbox, `target-burst-capacity: "-1"`, `target-burst-capacity: "0"`, "has to have target-burst-capacity -1"},
 		"gateway":                     {"mesh/gateway.yaml", "gateways: [quantumlayer]", "gateways: [main]", "there is no Gateway main"},
 		"domain":                      {"https/domain.yaml", "name: workflow-api", "name: workflows", "there is no Service quantumlayer/workflows"},
 		"channel":                     {"eventing-jetstream/channel.yaml", "    kind: NatsJetStreamChannel\n", "", "kind"},

@@ -45,6 +45,11 @@ func (all objects) mesh(dir string) []string {
 			}) {
 				wrong("selects no pods")
 			}
+			for _, p := range all.workloads() {
+				if alone(p) && p.meta.Namespace == o.meta.Namespace && len(spec.GetSelector().GetMatchLabels()) > 0 && labels.SelectorFromSet(spec.GetSelector().GetMatchLabels()).Matches(p.labels) {
+					wrong("nobody enforces it: %s has no sidecar", p)
+				}
+			}
 			var allowed []string
 			for _, account := range principals(spec) {
 				namespace, name, err := parsePrincipal(account)
@@ -78,7 +83,7 @@ func (all objects) mesh(dir string) []string {
 			problems = append(problems, "no AuthorizationPolicy says who may call "+name)
 		}
 	}
-	return problems
+	return append(problems, all.ways(callers)...)
 }
 
 func principals(p *security.AuthorizationPolicy) []string {
@@ -86,6 +91,7 @@ func principals(p *security.AuthorizationPolicy) []string {
 	for _, rule := range p.Rules {
 		for _, from := range rule.From {
 			found = append(found, from.GetSource().GetPrincipals()...)
+			found = append(found, from.GetSource().GetNotPrincipals()...) // those that a DENY spares
 		}
 	}
 	return found

@@ -17,7 +17,7 @@ import (
 type objects []object
 
 // foreign namespaces are those of others in which something of ours stands.
-var foreign = []string{"knative-serving", "knative-eventing", "traefik"}
+var foreign = []string{"knative-serving", "knative-eventing", "kourier-system", "istio-system", "contour-internal", "traefik"}
 
 func (all objects) has(kind, namespace, name string) bool {
 	return slices.ContainsFunc(all, func(o object) bool {

@@ -28,11 +28,6 @@ var secretKeys = map[string][]string{
 	"postgres-credentials": {"username", "password"},
 }
 
-// unpinned are images for which there is no tag to pin, with the reason.
-var unpinned = map[string]string{
-	"temporalio/auto-setup:latest": "made for trying; deploy.md has production take Temporal's own chart",
-}
-
 // pod is what a workload makes pods of.
 type pod struct {
 	object
@@ -90,9 +85,12 @@ func (all objects) pods(dir string) []string {
 				}
 			}
 		}
+		for _, problem := range sandboxProblems(p) {
+			wrong("%s", problem)
+		}
 		service, isFunction := p.body.(*serving.Service)
-		if isFunction && (service.Labels[visibility] != "cluster-local") != (p.meta.Name == public) {
-			wrong("%s alone is public, all others have %s: cluster-local", public, visibility)
+		if isFunction && service.Labels[visibility] != "cluster-local" && p.meta.Name != public {
+			wrong("%s alone may be public, all others have %s: cluster-local", public, visibility)
 		}
 	}
 	for _, o := range all {
@@ -121,7 +119,6 @@ func containerProblems(c core.Container, dir string) []string {
 		if _, err := os.Stat(filepath.Join(dir, "..", path, "main.go")); err != nil {
 			problems = append(problems, fmt.Sprintf("image: %v", err))
 		}
-	case unpinned[c.Image] != "":
 	case !tagged || tag == "" || tag == "latest":
 		problems = append(problems, fmt.Sprintf("image %s has no tag that stays what it is", c.Image))
 	}

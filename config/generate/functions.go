@@ -13,7 +13,7 @@ type function struct {
 	About       string // what one has to know to change the numbers
 	Public      bool   // reachable from outside the cluster
 	Concurrency int    // requests that a pod serves at the same time at most
-	Target      int    // requests a pod at which another one is started
+	Target      int    // requests a pod that Knative aims at: with more it starts another one. All of it, without Knative's usual 70 % of it
 	MaxScale    int    // pods
 	Timeout     int    // seconds that a request may take
 	CPU, Memory string // requested
@@ -21,8 +21,10 @@ type function struct {
 	MaxMemory   string
 	Secrets     []secret
 	Env         []variable
-	Grace       bool // keep the last pod for a while: its start is dear
-	User        int  // 0: the one that functions share
+	Grace       bool   // keep the last pod for a while: its start is dear
+	User        int    // 0: the one that functions share
+	Tmp         string // size of /tmp; empty: 64Mi
+	Alone       bool   // its pods have no service mesh's sidecar, and are called by Knative's activator only
 }
 
 // secret makes a key of a Secret a variable.
@@ -70,6 +72,17 @@ var model = []secret{
 	{Variable: "QL_LLM_API_KEY", Name: "llm-credentials", Key: "api-key", Optional: true},
 }
 
+// sandbox is what one verification may use, each below what its pod has, so that the sandbox says which limit was reached and neither
+// Knative nor the kubelet ends the pod for it: fetching and running below timeoutSeconds, memory below the container's limit, and the
+// files below /tmp. There are the built standard library (160 MiB), modules, unpacked about four times their archives' size, and
+// the job's own files.
+var sandbox = []variable{
+	{Name: "HOME", Value: "/tmp"}, {Name: "QL_SANDBOX_CACHE", Value: "/tmp/cache"}, {Name: "QL_SANDBOX_MODE", Value: "pod"},
+	{Name: "QL_SANDBOX_TIMEOUT", Value: "6m"}, {Name: "QL_SANDBOX_FETCH_TIMEOUT", Value: "3m"},
+	{Name: "QL_SANDBOX_MEMORY_MIB", Value: "3072"},
+	{Name: "QL_SANDBOX_DISK_MIB", Value: "1024"}, {Name: "QL_SANDBOX_FETCH_MIB", Value: "512"},
+}
+
 // functions are the platform's, services first.
 func functions() []function {
 	all := []function{
@@ -89,7 +102,7 @@ func functions() []function {
 			Concurrency: 4, Target: 3, MaxScale: 10, Timeout: 300}.small(),
 		function{Name: "sandbox-runner", About: "Builds and tests of one project fill a pod, and no two projects share one.",
 			Concurrency: 1, Target: 1, MaxScale: 10, Timeout: longest, Grace: true, User: 65533, // Linux counts processes by user
-			Env: []variable{{Name: "HOME", Value: "/tmp"}, {Name: "QL_SANDBOX_CACHE", Value: "/tmp/cache"}, {Name: "QL_SANDBOX_MODE", Value: "pod"}}}.sized("500m", "1Gi", "2000m", "4Gi"),
+			Tmp: "6Gi", Alone: true, Env: sandbox}.sized("500m", "1Gi", "2000m", "4Gi"),
 	}
 	for i, f := range all {
 		all[i].Path, all[i].Component = "functions/"+f.Name, "service"

@@ -3,7 +3,7 @@
 // Knative's own container beside each function, since a node of two processors has not what the platform asks for; functions go to zero
 // after half a minute, sandbox-runner too, so that tests need not wait long for it; each volume claim gets a volume that is a folder of
 // the node, below -volumes, since the node has no storage class; Qdrant is left out, since there is no image of it, and similar texts are
-// kept in memory.
+// kept in memory; the images there have Temporal under the tag latest only, and in a newer version than the one that is deployed.
 package main
 
 import (
@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -76,6 +77,9 @@ func change(o object) object {
 	}
 	containers, _ := pod["containers"].([]any)
 	for _, c := range containers {
+		if image, _ := c.(object)["image"].(string); strings.HasPrefix(image, "temporalio/auto-setup:") {
+			c.(object)["image"] = "temporalio/auto-setup:latest"
+		}
 		resources, _ := c.(object)["resources"].(object)
 		if requests, ok := resources["requests"].(object); ok {
 			requests["cpu"] = "1m"
