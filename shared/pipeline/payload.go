@@ -133,9 +133,10 @@ type PromptEnhancementIn struct {
 // PromptEnhancementOut is the enhanced prompt. Unused holds sentences of the prompt that the provider says it did not use.
 type PromptEnhancementOut struct {
 	Trace
-	Prompt   string    `json:"prompt" doc:"The enhanced prompt"`
-	Added    []Context `json:"added,omitempty" doc:"What was added, and from where"`
-	Template Prompt    `json:"template"`
+	Prompt     string    `json:"prompt" doc:"The enhanced prompt"`
+	Added      []Context `json:"added,omitempty" doc:"What was added, and from where"`
+	Unsearched []string  `json:"unsearched,omitempty" doc:"Collections of earlier texts that did not answer: nothing could be added from them"`
+	Template   Prompt    `json:"template"`
 }
 
 // FRDGenerationIn asks for the functional requirements document.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/quantumlayer-dev/quantumlayer/functions/meta-prompt-engine/vectors"
 	"github.com/quantumlayer-dev/quantumlayer/shared/ask"
@@ -24,6 +26,7 @@ const (
 	similarPrompts = 2       // of each collection that go in
 	minimumScore   = 0.5     // less similar is noise
 	sampleLimit    = 2 << 10 // bytes of a sample that go in
+	searchTime     = 15 * time.Second
 )
 
 // Engine enhances prompts, and learns from runs what later prompts may resemble.
@@ -42,14 +45,17 @@ type enhancement struct {
 }
 
 // Enhance finds what resembles the prompt, asks the model what the prompt leaves open, and puts both behind the user's words.
-// It keeps nothing: see learn.
+// It keeps nothing: see learn. Similar texts only help, so an index that does not answer fails nothing: the answer says so.
 func (e *Engine) Enhance(ctx context.Context, in pipeline.PromptEnhancementIn) (pipeline.PromptEnhancementOut, error) {
 	out := pipeline.PromptEnhancementOut{Template: template.Prompt(), Trace: pipeline.Trace{Prompts: []pipeline.Prompt{template.Prompt()}}}
 	sections := []prompt.Section{ask.Task(string(pipeline.PromptEnhancement), in.Request, ""), {Name: "prompt", Format: "text", Body: in.Request.Prompt}}
 	for _, collection := range []string{Prompts, CodeSamples} {
-		found, err := e.Index.Similar(ctx, collection, in.Request.Prompt, similarPrompts, minimumScore)
-		if err != nil {
-			return out, asFault(err)
+		found, err := e.similar(ctx, collection, in.Request.Prompt)
+		if err != nil && ctx.Err() != nil {
+			return out, ctx.Err()
+		} else if err != nil {
+			slog.WarnContext(ctx, "a prompt is enhanced without earlier texts", "collection", collection, "cause", err.Error())
+			out.Unsearched = append(out.Unsearched, collection)
 		}
 		for _, d := range found {
 			text := d.Text
@@ -68,6 +74,12 @@ func (e *Engine) Enhance(ctx context.Context, in pipeline.PromptEnhancementIn) (
 	}
 	out.Prompt = compose(in.Request.Prompt, added)
 	return out, nil
+}
+
+func (e *Engine) similar(ctx context.Context, collection, text string) ([]vectors.Document, error) {
+	ctx, cancel := context.WithTimeout(ctx, searchTime)
+	defer cancel()
+	return e.Index.Similar(ctx, collection, text, similarPrompts, minimumScore)
 }
 
 func compose(prompt string, e enhancement) string {

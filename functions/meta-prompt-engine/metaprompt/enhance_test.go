@@ -2,6 +2,7 @@ package metaprompt_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -84,6 +85,32 @@ func TestASimilarEarlierPromptGoesInAndTheDropSaysSo(t *testing.T) {
 	sections, err := prompt.Parse(m.last.Messages[1].Content)
 	if err != nil || sections[2].Name != "sample" || sections[2].Body != lending {
 		t.Errorf("the model was asked with %+v, %v", sections, err)
+	}
+}
+
+// away is an index whose server does not answer.
+type away struct{ vectors.Store }
+
+func (away) Nearest(context.Context, vectors.Space, []float32, int) ([]vectors.Document, error) {
+	return nil, errors.New("connection refused")
+}
+
+func TestAnIndexThatDoesNotAnswerCostsNothingButItsTexts(t *testing.T) {
+	e, m := engine(t)
+	e.Index = vectors.New(away{}, func(_ context.Context, text string) ([]float32, string, error) {
+		return vectors.EmbedLexical(text), vectors.Lexical, nil
+	})
+	out := enhance(t, e, lending)
+	if diff := cmp.Diff([]string{metaprompt.Prompts, metaprompt.CodeSamples}, out.Unsearched); diff != "" || len(out.Added) > 0 {
+		t.Errorf("added %v, unsearched (-want +got):\n%s", out.Added, diff)
+	}
+	if !strings.Contains(out.Prompt, lending) || len(m.last.Messages) == 0 {
+		t.Errorf("enhanced to %q after asking %d messages", out.Prompt, len(m.last.Messages))
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := e.Enhance(ended, pipeline.PromptEnhancementIn{Request: pipeline.Request{Prompt: lending, Language: "go"}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("after the caller has gone: %v", err)
 	}
 }
 
