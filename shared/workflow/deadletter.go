@@ -8,7 +8,7 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 )
 
-// NoWorkflow stands for the workflow of a dead letter that says none that could be one.
+// NoWorkflow stands for the workflow of a drop that belongs to none: a dead letter.
 const NoWorkflow = "none"
 
 // DeadLetter is an event that could not be delivered.

@@ -14,8 +14,8 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
-// deadLetter keeps an event that a Broker could not deliver. The same event twice is one drop. One whose subject cannot be the
-// ID of a workflow is kept without.
+// deadLetter keeps an event that a Broker could not deliver. The same event twice is one drop. It belongs to no workflow, whatever
+// its subject says: a run's drops are what its stages made.
 func (s *service) deadLetter(ctx context.Context, in ce.Event) error {
 	if !inline(in) {
 		if in.SpecVersion() == ce.CloudEventsVersionV03 {
@@ -29,13 +29,13 @@ func (s *service) deadLetter(ctx context.Context, in ce.Event) error {
 		return fmt.Errorf("encoding the event: %w", err)
 	}
 	letter := drop.Drop{
-		WorkflowID: in.Subject(), Stage: drop.DeadLetterStage, Type: drop.TypeEvent,
+		WorkflowID: workflow.NoWorkflow, Stage: drop.DeadLetterStage, Type: drop.TypeEvent,
 		Artifact: bytes.ToValidUTF8(raw, []byte("\uFFFD")), // an attribute that came in a header may be anything
 		Metadata: map[string]string{"event_type": in.Type(), "event_source": in.Source(), "event_id": in.ID()},
 	}
 	sealed, err := drop.Seal(letter)
 	if err != nil {
-		letter.WorkflowID, letter.Metadata = workflow.NoWorkflow, nil
+		letter.Metadata = nil
 		if sealed, err = drop.Seal(letter); err != nil {
 			return asFault(err)
 		}

@@ -51,6 +51,10 @@ func TestDeadLettersAreKeptOnce(t *testing.T) {
 	if len(kept) != 3 || kept["run-1"] != 1 {
 		t.Errorf("kept %v, want each event once", kept)
 	}
+	of, err := dropclient.New(base).Find(t.Context(), drop.Query{WorkflowID: "run-1"})
+	if err != nil || len(of.Drops) != 0 {
+		t.Errorf("among the drops of the run that the subject names: %+v (%v)", of.Drops, err)
+	}
 }
 
 // Whatever the data is, the event is kept whole: sent again as it is listed, it is the one that was.
