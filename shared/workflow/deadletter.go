@@ -25,7 +25,7 @@ type DeadLetter struct {
 	Subject string          `json:"subject,omitempty"`
 	To      string          `json:"to,omitempty" doc:"Who could not take it"`
 	Code    string          `json:"code,omitempty" doc:"HTTP status of the last try"`
-	Reason  string          `json:"reason,omitempty" doc:"What was answered to the last try"`
+	Reason  string          `json:"reason,omitempty" doc:"What was answered to the last try, or why the event cannot be read"`
 	Event   json.RawMessage `json:"event" doc:"The event in structured mode, as it can be sent again; data that is no JSON and no text stands in data_base64. Null when it cannot be read"`
 }
 
@@ -35,7 +35,7 @@ type DeadLetters struct {
 	Cursor string       `json:"cursor,omitempty" doc:"Where the next page begins; absent on the last"`
 }
 
-// ReadDeadLetter reads a drop of type event. The error says that its artifact is no event; what is known without it is read.
+// ReadDeadLetter reads a drop of type event. The error says that its artifact is no event.
 func ReadDeadLetter(d drop.Drop) (DeadLetter, error) {
 	var e struct {
 		ID      string `json:"id"`
@@ -47,13 +47,13 @@ func ReadDeadLetter(d drop.Drop) (DeadLetter, error) {
 		Code   extension `json:"knativeerrorcode"`
 		Reason extension `json:"knativeerrordata"`
 	}
-	letter := DeadLetter{DropID: d.ID, KeptAt: d.Timestamp}
 	if err := json.Unmarshal(d.Artifact, &e); err != nil {
-		return letter, fmt.Errorf("no event: %w", err)
+		return DeadLetter{}, fmt.Errorf("no event: %w", err)
 	}
-	letter.ID, letter.Type, letter.Source, letter.Subject, letter.Event = e.ID, e.Type, e.Source, e.Subject, d.Artifact
-	letter.To, letter.Code, letter.Reason = string(e.To), string(e.Code), reason(string(e.Reason))
-	return letter, nil
+	return DeadLetter{
+		DropID: d.ID, KeptAt: d.Timestamp, ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject,
+		To: string(e.To), Code: string(e.Code), Reason: reason(string(e.Reason)), Event: json.RawMessage(d.Artifact),
+	}, nil
 }
 
 // extension is the text of an attribute that structured events have as a string, a number or a boolean.
