@@ -8,8 +8,13 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/quantumlayer-dev/quantumlayer/functions/workflow-api/workflowapi"
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
@@ -92,6 +97,49 @@ func TestRequestedEventStartsOneRun(t *testing.T) {
 		status, p := post(t, url, test.id, test.eventType, test.data)
 		if status != test.status || p.Detail == "" {
 			t.Errorf("%s: answered %d (%q), want %d and the reason", name, status, p.Detail, test.status)
+		}
+	}
+}
+
+// idle is a Temporal server whose workers are gone: what runs is told by none.
+type idle struct {
+	client.Client
+	asked atomic.Int32
+}
+
+func (i *idle) QueryWorkflow(context.Context, string, string, string, ...any) (converter.EncodedValue, error) {
+	i.asked.Add(1)
+	return nil, serviceerror.NewDeadlineExceeded("no worker")
+}
+
+// Starting a run needs no worker, so an event that is delivered again while there is none is taken as well.
+func TestRequestedEventAgainWithoutAWorker(t *testing.T) {
+	t.Parallel()
+	workers := &idle{Client: platform.Temporal.Client()}
+	s := httptest.NewServer(workflowapi.Handler(t.Context(), workflowapi.Parts{Temporal: workers, Events: platform.Events, Drops: platform.Drops}))
+	defer s.Close()
+	const data = `{"prompt": "A library that waits for a worker"}`
+	for range 2 {
+		if status, p := post(t, s.URL, "event-1", "dev.quantumlayer.workflow.requested", data); status != http.StatusAccepted {
+			t.Errorf("answered %d: %+v", status, p)
+		}
+	}
+	if n := workers.asked.Load(); n != 0 {
+		t.Errorf("workers were asked %d times for what nobody reads", n)
+	}
+	if status, _ := post(t, s.URL, "event-1", "dev.quantumlayer.workflow.requested", `{"prompt": "Another library"}`); status != http.StatusConflict {
+		t.Errorf("another request under the same ID: answered %d", status)
+	}
+	c := clientOf(t, s.URL)
+	runs, err := c.List(t.Context(), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range runs {
+		if strings.HasPrefix(run.Request.Prompt, "A library that waits") {
+			if err := c.Cancel(t.Context(), run.ID); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }
