@@ -5,7 +5,6 @@ package quantumdrops
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"reflect"
 	"time"
@@ -30,7 +29,7 @@ const (
 type config struct {
 	// Database is "sqlite:PATH" or "postgres://…".
 	Database string `env:"QL_DATABASE_URL,required,notEmpty"`
-	// Blobs is "file://DIR" or "s3://BUCKET": where bodies go that are too large for a row.
+	// Blobs is "file://DIR", "s3://BUCKET" or "database:": where bodies go that are too large for a row.
 	Blobs string `env:"QL_BLOBS_URL,required,notEmpty"`
 }
 
@@ -42,7 +41,7 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	}
 	blobs, err := openBlobs(ctx, cfg.Blobs)
 	if err != nil {
-		return nil, fmt.Errorf("QL_BLOBS_URL: %w", err)
+		return nil, fault.About(err, "QL_BLOBS_URL")
 	}
 	store, err := dropstore.Open(ctx, cfg.Database, blobs)
 	if err != nil {
