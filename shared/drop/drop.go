@@ -38,7 +38,7 @@ const (
 	DeadLetterStage = "dead-letter"
 )
 
-// Types gives the types of the platform's own drops; a store takes others too.
+// Types gives the types of a run's own drops; a store takes others too. TypeEvent is none: dead letters belong to no run.
 func Types() []Type {
 	return []Type{TypeResult, TypeFile, TypeVerification, TypeCapsule, TypePayload}
 }

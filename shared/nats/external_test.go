@@ -157,6 +157,52 @@ func TestCannotOpen(t *testing.T) {
 	}
 }
 
+// A cluster that is not ready yet is one that does not answer: who waits for it goes on waiting. It is a server without JetStream
+// for whose JetStream a client answers.
+func TestJetStreamIsStarting(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		answer, want string
+		unavailable  bool
+	}{
+		"no leader":          {`{"error":{"code":503,"err_code":10008,"description":"JetStream system temporarily unavailable"}}`, "temporarily unavailable", true},
+		"no answer":          {"", "deadline exceeded", true},
+		"not enabled":        {`{"error":{"code":503,"err_code":10076,"description":"JetStream not enabled"}}`, "not enabled", false},
+		"not of the account": {`{"error":{"code":503,"err_code":10039,"description":"JetStream not enabled for account"}}`, "not enabled for account", false},
+		"refused":            {`{"error":{"code":400,"err_code":10003,"description":"bad request"}}`, "bad request", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			running := runServer(t, server.Options{})
+			connection, err := natsio.Connect(running.ClientURL())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer connection.Close()
+			if _, err := connection.Subscribe("$JS.API.>", func(m *natsio.Msg) {
+				if test.answer == "" {
+					return
+				}
+				if err := m.Respond([]byte(test.answer)); err != nil {
+					t.Error(err)
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if err := connection.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			log, err := nats.Open(t.Context(), nats.Options{URL: running.ClientURL()})
+			if err == nil {
+				closeLog(t, log)
+			}
+			if err == nil || fault.Is(err, fault.Unavailable) != test.unavailable || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, unavailable should be %t", err, test.unavailable)
+			}
+		})
+	}
+}
+
 func TestOpenKeepsTheStreamsLimits(t *testing.T) {
 	t.Parallel()
 	running := runServer(t, server.Options{JetStream: true, StoreDir: t.TempDir()})

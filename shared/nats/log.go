@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -67,7 +68,8 @@ type Log struct {
 
 // Open starts or connects to the server and makes sure that the stream is
 // there. A stream that exists keeps its limits, so an operator may set others,
-// or more replicas. A server that does not answer is fault.Unavailable. An embedded server's folder used by another process gives a
+// or more replicas. A server that does not answer, or not yet, is
+// fault.Unavailable. An embedded server's folder used by another process gives a
 // *filelock.HeldError.
 func Open(ctx context.Context, options Options) (*Log, error) {
 	log := &Log{logger: options.Logger}
@@ -169,6 +171,9 @@ func (l *Log) ensureStream(ctx context.Context) error {
 			Duplicates:  duplicateWindow,
 		})
 	}
+	if notReady(err) {
+		return fault.New(fault.Unavailable, "the NATS server does not answer for its JetStream: %w", err).WithHint("it may be starting; a cluster needs most of its servers")
+	}
 	if err != nil {
 		return fmt.Errorf("open stream %s (the server needs JetStream, and this account the right to use it): %w", StreamName, err)
 	}
@@ -178,6 +183,18 @@ func (l *Log) ensureStream(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("stream %s exists with subjects %q, but needs %s.>", StreamName, stream.CachedInfo().Config.Subjects, subjectRoot)
+}
+
+// notReady tells a server that cannot answer yet, as in a cluster without a leader, from one that has no JetStream for us.
+func notReady(err error) bool {
+	var answer *jetstream.APIError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, natsio.ErrConnectionClosed), errors.Is(err, natsio.ErrTimeout):
+		return true
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return false
+	}
+	return errors.As(err, &answer) && answer.Code == http.StatusServiceUnavailable
 }
 
 // Publish stores an event. When it returns nil, the server has it; on an error

@@ -80,7 +80,7 @@ func (s *stageHandler[In, Out]) ServeHTTP(w http.ResponseWriter, r *http.Request
 func readEvent(w http.ResponseWriter, r *http.Request) (ce.Event, binding.Encoding, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, eventLimit)
 	msg := cehttp.NewMessageFromHttpRequest(r)
-	in, err := binding.ToEvent(r.Context(), msg)
+	in, err := toEvent(r.Context(), msg)
 	if err != nil {
 		return ce.Event{}, msg.ReadEncoding(), unreadable(err)
 	}
@@ -88,6 +88,18 @@ func readEvent(w http.ResponseWriter, r *http.Request) (ce.Event, binding.Encodi
 		return ce.Event{}, msg.ReadEncoding(), fault.New(fault.Invalid, "the CloudEvent is not valid: %s", strings.TrimSpace(err.Error()))
 	}
 	return *in, msg.ReadEncoding(), nil
+}
+
+// toEvent reads an event. What the SDK panics over is an event that cannot be read: it takes the JSON types of some attributes for
+// granted.
+func toEvent(ctx context.Context, msg binding.MessageReader) (in *ce.Event, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.WarnContext(ctx, "the CloudEvents SDK panicked over an event", "cause", fmt.Sprint(p))
+			err = errors.New("an attribute has a value that it cannot have")
+		}
+	}()
+	return binding.ToEvent(ctx, msg)
 }
 
 // Receiver makes the handler of a function that takes events and answers none: 202 when handle has no error. Events are read as

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	ce "github.com/cloudevents/sdk-go/v2/event"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
@@ -152,6 +153,8 @@ func TestStageRefusesBadInputWithoutA5xx(t *testing.T) {
 		"a reference to nothing": {nil, binary(map[string]string{"ce-dataref": url + "/v1/drops/drop_" + strings.Repeat("0", 32) + "/artifact"}), 422, fault.Unprocessable},
 		"not found inside":       {[]byte(`{"markdown":"missing"}`), binary(nil), 422, fault.Unprocessable},
 		"a broken dependency":    {[]byte(`{"markdown":"down"}`), binary(nil), 503, fault.Unavailable},
+		"a number for base64":    {[]byte(numberForBase64), structured, 400, fault.Invalid},
+		"an empty encoding":      {[]byte(emptyEncoding), structured, 400, fault.Invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rec := post(h, tc.body, tc.headers)
@@ -164,6 +167,45 @@ func TestStageRefusesBadInputWithoutA5xx(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Structured events that the SDK cannot read without a panic.
+const (
+	numberForBase64 = `{"data_base64":5,"specversion":"1.0","id":"1","type":"t","source":"/s"}`
+	emptyEncoding   = `{"datacontentencoding":"","specversion":"0.3","id":"1","type":"t","source":"/s"}`
+)
+
+var structured = map[string]string{"Content-Type": "application/cloudevents+json"}
+
+// receiver takes every event that can be read.
+func receiver() http.Handler {
+	return runner.Receiver(func(context.Context, ce.Event) error { return nil })
+}
+
+func TestReceiverRefusesWhatIsNoEvent(t *testing.T) {
+	for _, body := range []string{numberForBase64, emptyEncoding, `{`, `null`, ``} {
+		if rec := post(receiver(), []byte(body), structured); rec.Code != 400 || !strings.Contains(rec.Body.String(), "no CloudEvent") {
+			t.Errorf("%s: answered %d %s", body, rec.Code, rec.Body)
+		}
+	}
+}
+
+// No body makes reading an event a defect of ours.
+func FuzzStructuredEvent(f *testing.F) {
+	for _, seed := range []string{
+		numberForBase64, emptyEncoding, `{"specversion":"1.0","id":"1","type":"t","source":"/s","subject":"w","time":"2025-03-01T12:00:00Z","data":{"a":[1,null]}}`,
+		`{"specversion":"1.0","id":"1","type":"t","source":"/s","datacontenttype":"text/plain","data":"x","dataschema":"http://h","x":true,"y":7}`,
+		`{"specversion":"0.3","id":"1","type":"t","source":"/s","datacontentencoding":"base64","data":"eA==","schemaurl":"/x"}`,
+		`{"data":"x","data_base64":"eA==","datacontenttype":"text/plain; charset=utf-8","specversion":"1.0","id":"1","type":"t","source":"/s"}`,
+		`{"time":0,"specversion":"1.0"}`, `{"source":"%","specversion":"1.0"}`, `{"dataschema":5,"extension":{"a":1},"specversion":"1.0"}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		if rec := post(receiver(), []byte(body), structured); rec.Code != http.StatusAccepted && rec.Code != http.StatusBadRequest {
+			t.Errorf("answered %d %s", rec.Code, rec.Body)
+		}
+	})
 }
 
 func TestSchemasOfAllPayloadsCanBeWritten(t *testing.T) {

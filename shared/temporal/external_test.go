@@ -17,6 +17,7 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/temporal"
 	"github.com/quantumlayer-dev/quantumlayer/shared/temporal/embedded"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
@@ -186,6 +187,48 @@ func TestExternalWithoutPermission(t *testing.T) {
 		_, err = temporal.Open(t.Context(), temporal.Options{URL: "temporal://" + listener.Addr().String(), Logger: testLogger(t)})
 		if denied := new(serviceerror.PermissionDenied); !errors.As(err, &denied) || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got error %v\nwant a PermissionDenied that says %q", err, test.want)
+		}
+		server.Stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// startingServer is a Temporal server that answers, but not of its namespaces.
+type startingServer struct {
+	strictServer
+	err error
+}
+
+func (s startingServer) DescribeNamespace(context.Context, *workflowservice.DescribeNamespaceRequest) (*workflowservice.DescribeNamespaceResponse, error) {
+	return nil, serviceerror.ToStatus(s.err).Err()
+}
+
+// A server that is not ready yet is one that does not answer: who waits for it goes on waiting.
+func TestExternalIsStarting(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		err         error
+		unavailable bool
+	}{
+		{serviceerror.NewUnavailable("not ready"), true},
+		{serviceerror.NewDeadlineExceeded("the database is slow"), true},
+		{serviceerror.NewResourceExhausted(enumspb.RESOURCE_EXHAUSTED_CAUSE_SYSTEM_OVERLOADED, "busy"), true},
+		{serviceerror.NewPermissionDenied("Request unauthorized.", ""), false},
+		{serviceerror.NewInternal("no such table"), false},
+	} {
+		server := grpc.NewServer()
+		workflowservice.RegisterWorkflowServiceServer(server, startingServer{err: test.err})
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(listener) }()
+		_, err = temporal.Open(t.Context(), temporal.Options{URL: "temporal://" + listener.Addr().String(), Logger: testLogger(t)})
+		if err == nil || fault.Is(err, fault.Unavailable) != test.unavailable || !strings.Contains(err.Error(), test.err.Error()) {
+			t.Errorf("%v: got %v, unavailable should be %t", test.err, err, test.unavailable)
 		}
 		server.Stop()
 		if err := <-served; err != nil {

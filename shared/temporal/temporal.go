@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
@@ -63,8 +64,8 @@ type Server struct {
 
 // Open starts or connects to the server and waits until it is ready for
 // workflows in the namespace, at most until ctx ends. A database that another
-// process uses gives a *filelock.HeldError; a server that does not answer is
-// fault.Unavailable.
+// process uses gives a *filelock.HeldError; a server that does not answer, or
+// cannot at the moment, is fault.Unavailable.
 func Open(ctx context.Context, options Options) (*Server, error) {
 	if options.Logger == nil {
 		options.Logger = slog.Default()
@@ -116,18 +117,30 @@ func openExternal(ctx context.Context, options Options) (*Server, error) {
 		return nil, errors.New("temporal: the URL must be temporal://HOST:PORT or temporal://HOST:PORT/NAMESPACE")
 	}
 	server := &Server{address: address.Host, namespace: namespace}
-	err = server.connect(ctx, options.Logger)
-	if errors.Is(err, errNoAnswer) {
-		return nil, fault.New(fault.Unavailable, "the Temporal server at %s does not answer: %w", address.Host, err).
+	if err = server.connect(ctx, options.Logger); err == nil {
+		return server, nil
+	}
+	if noAnswer(err) {
+		err = fault.New(fault.Unavailable, "the Temporal server at %s does not answer: %w", address.Host, err).
 			WithHint("check host and port in its URL, and that it runs")
+	} else {
+		err = fmt.Errorf("open Temporal server at %s: %w", address.Host, err)
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open Temporal server at %s: %w", address.Host, err), server.Close(ctx))
-	}
-	return server, nil
+	return nil, errors.Join(err, server.Close(ctx))
 }
 
-var errNoAnswer = errors.New("no connection")
+var errNoConnection = errors.New("no connection")
+
+// noAnswer tells a server that does not answer, or that says it cannot at the moment, from one that refuses.
+func noAnswer(err error) bool {
+	var (
+		unavailable *serviceerror.Unavailable
+		exhausted   *serviceerror.ResourceExhausted
+		late        *serviceerror.DeadlineExceeded
+	)
+	return errors.Is(err, errNoConnection) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.As(err, &unavailable) || errors.As(err, &exhausted) || errors.As(err, &late)
+}
 
 func (s *Server) connect(ctx context.Context, logger *slog.Logger) error {
 	var err error
@@ -137,7 +150,7 @@ func (s *Server) connect(ctx context.Context, logger *slog.Logger) error {
 		Logger:    sdklog.NewStructuredLogger(slog.New(atLeastWarn{logger.Handler()})),
 	})
 	if err != nil {
-		return fmt.Errorf("%w: %w", errNoAnswer, err)
+		return fmt.Errorf("%w: %w", errNoConnection, err)
 	}
 	return ensureNamespace(ctx, s.client, s.namespace)
 }

@@ -1,14 +1,18 @@
 package workflow
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 )
 
-// NoWorkflow stands for the workflow of a dead letter that says none that could be one.
+// NoWorkflow stands for the workflow of a drop that belongs to none: a dead letter.
 const NoWorkflow = "none"
 
 // DeadLetter is an event that could not be delivered.
@@ -21,8 +25,8 @@ type DeadLetter struct {
 	Subject string          `json:"subject,omitempty"`
 	To      string          `json:"to,omitempty" doc:"Who could not take it"`
 	Code    string          `json:"code,omitempty" doc:"HTTP status of the last try"`
-	Reason  string          `json:"reason,omitempty" doc:"What was answered to the last try"`
-	Event   json.RawMessage `json:"event" doc:"The event, structured"`
+	Reason  string          `json:"reason,omitempty" doc:"What was answered to the last try, or why the event cannot be read"`
+	Event   json.RawMessage `json:"event" doc:"The event in structured mode, as it can be sent again; data that is no JSON and no text stands in data_base64. Null when it cannot be read"`
 }
 
 // DeadLetters is a page of them, the oldest first.
@@ -39,15 +43,51 @@ func ReadDeadLetter(d drop.Drop) (DeadLetter, error) {
 		Source  string `json:"source"`
 		Subject string `json:"subject"`
 		// What Knative adds to an event that it gives up on.
-		To     string `json:"knativeerrordest"`
-		Code   string `json:"knativeerrorcode"`
-		Reason string `json:"knativeerrordata"`
+		To     extension `json:"knativeerrordest"`
+		Code   extension `json:"knativeerrorcode"`
+		Reason extension `json:"knativeerrordata"`
 	}
 	if err := json.Unmarshal(d.Artifact, &e); err != nil {
 		return DeadLetter{}, fmt.Errorf("no event: %w", err)
 	}
 	return DeadLetter{
 		DropID: d.ID, KeptAt: d.Timestamp, ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject,
-		To: e.To, Code: e.Code, Reason: e.Reason, Event: json.RawMessage(d.Artifact),
+		To: string(e.To), Code: string(e.Code), Reason: reason(string(e.Reason)), Event: json.RawMessage(d.Artifact),
 	}, nil
+}
+
+// extension is the text of an attribute that structured events have as a string, a number or a boolean.
+type extension string
+
+func (e *extension) UnmarshalJSON(raw []byte) error {
+	var text string
+	if json.Unmarshal(raw, &text) != nil {
+		text = string(raw)
+	}
+	*e = extension(text)
+	return nil
+}
+
+// errorDataLimit is where Knative cuts the base64 of what was answered, in characters.
+const errorDataLimit = 1024
+
+// reason decodes what Knative says was answered: base64, cut at errorDataLimit. What is not, or hides no text, stays as it is.
+func reason(sent string) string {
+	whole := sent
+	wasCut := len(sent) > errorDataLimit-4
+	if wasCut {
+		whole = sent[:len(sent)/4*4]
+	}
+	answer, err := base64.StdEncoding.DecodeString(whole)
+	if err != nil {
+		return sent
+	}
+	for i := 1; wasCut && i < utf8.UTFMax && !utf8.Valid(answer); i++ { // the cut goes through a character
+		answer = answer[:len(answer)-1]
+	}
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) && !unicode.IsSpace(r) }
+	if !utf8.Valid(answer) || bytes.ContainsFunc(answer, unprintable) {
+		return sent
+	}
+	return string(bytes.TrimSpace(answer))
 }

@@ -295,17 +295,22 @@ func keepAwake(t *testing.T, name string) {
 func TestBadEventsAreFoundWithTheirReason(t *testing.T) {
 	cluster.Need(t)
 	url := broker(t)
-	for name, e := range map[string]event{
-		"no prompt":           {Type: "dev.quantumlayer.workflow.requested", Data: `{"language": "go"}`},
-		"payload of no stage": {Type: "dev.quantumlayer.stage.frd-generation.requested", Data: `{"nothing": true}`},
+	for name, test := range map[string]struct {
+		event
+		reason string // what the function says of it
+	}{
+		"no prompt":           {event{Type: "dev.quantumlayer.workflow.requested", Data: `{"language": "go"}`}, "expected required property prompt to be present"},
+		"payload of no stage": {event{Type: "dev.quantumlayer.stage.frd-generation.requested", Data: `{"nothing": true}`}, "expected required property request to be present"},
+		"malformed JSON":      {event{Type: "dev.quantumlayer.workflow.requested", Data: `prompt=hello`}, "the data is no JSON"},
 	} {
+		e := test.event
 		e.ID, e.Source = uuid.NewString(), "/e2e"
 		if status := send(t, url, e); status != http.StatusAccepted {
 			t.Fatalf("%s: the Broker answered %d", name, status)
 		}
 		cluster.Eventually(t, name+": in the dead letters, with the reason", 3*time.Minute, func() bool {
 			return slices.ContainsFunc(deadLetters(t), func(l workflow.DeadLetter) bool {
-				return l.ID == e.ID && strings.HasPrefix(l.Code, "4") && l.Reason != ""
+				return l.ID == e.ID && strings.HasPrefix(l.Code, "4") && strings.Contains(l.Reason, test.reason)
 			})
 		})
 	}

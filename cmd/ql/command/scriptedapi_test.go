@@ -62,6 +62,19 @@ var scenarios = map[string]scenario{
 
 var scriptBegan = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
+// deadLetters answers with two events: of the first a function said what is wrong, of the second nothing can be read.
+func deadLetters(w http.ResponseWriter, _ *http.Request) {
+	problem := fault.New(fault.Unprocessable, "the data does not fit its schema").WithFields(fault.Field{Location: "data", Message: "expected required property prompt to be present"}).Problem()
+	answered, err := json.Marshal(problem)
+	if err != nil {
+		panic(err)
+	}
+	reply(w, 200, workflow.DeadLetters{Events: []workflow.DeadLetter{
+		{DropID: "drop_1", KeptAt: scriptBegan, ID: "e-1", Type: "dev.quantumlayer.workflow.requested", Source: "/crm", Code: "422", Reason: string(answered), Event: json.RawMessage(`{"id":"e-1"}`)},
+		{DropID: "drop_2", KeptAt: scriptBegan, Reason: "what is kept of it cannot be read: the stored drop is damaged"},
+	}})
+}
+
 func newScriptedAPI(s scenario, capsule []byte) *scriptedAPI {
 	api := &scriptedAPI{scenario: s, capsule: capsule, keys: map[string]string{}, runs: map[string]*scriptedRun{}, watched: make(chan struct{})}
 	mux := http.NewServeMux()
@@ -75,6 +88,7 @@ func newScriptedAPI(s scenario, capsule []byte) *scriptedAPI {
 		w.Header().Set("Content-Type", "application/gzip")
 		_, _ = w.Write(api.capsule)
 	}))
+	mux.HandleFunc("GET /v1/dead-letters", deadLetters)
 	mux.HandleFunc("POST /v1/workflows/{id}/retry", api.known(api.retry))
 	mux.HandleFunc("DELETE /v1/workflows/{id}", api.known(api.cancel))
 	api.server = httptest.NewServer(mux)

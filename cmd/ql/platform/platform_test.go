@@ -198,6 +198,8 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 	}
 	nobody := closed.Addr().String()
 	closed.Close()
+	t.Setenv("AWS_ACCESS_KEY_ID", "any") // without them S3 is not asked
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "any")
 	for name, tc := range map[string]struct {
 		config platform.Config
 		code   fault.Code
@@ -215,6 +217,7 @@ func TestStartSaysWhatIsWrong(t *testing.T) {
 		"no cache":                 {env("QL_CACHE_URL", "memcached://h"), fault.Invalid, []string{"QL_CACHE_URL"}},
 		"no model server":          {env("QL_LLM_URL", "localhost"), fault.Invalid, []string{"QL_LLM_URL"}},
 		"no bucket":                {env("QL_BLOBS_URL", "s3://key:secret@bucket"), fault.Invalid, []string{"QL_BLOBS_URL", "no credentials"}},
+		"no S3":                    {env("QL_BLOBS_URL", "s3://bucket?region=r&endpoint=http://"+nobody), fault.Unavailable, []string{"QL_BLOBS_URL: the S3 server of bucket \"bucket\" does not answer: connect: connection refused (check"}},
 		"no vectors":               {env("QL_VECTORS_URL", "qdrant://secret@h"), fault.Invalid, []string{"QL_VECTORS_URL", "qdrant://"}},
 	} {
 		t.Run(name, func(t *testing.T) {

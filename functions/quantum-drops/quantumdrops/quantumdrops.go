@@ -32,7 +32,7 @@ const (
 type config struct {
 	// Database is "sqlite:PATH" or "postgres://…".
 	Database string `env:"QL_DATABASE_URL,required,notEmpty"`
-	// Blobs is "file://DIR" or "s3://BUCKET": where bodies go that are too large for a row.
+	// Blobs is "file://DIR", "s3://BUCKET" or "database:": where bodies go that are too large for a row.
 	Blobs string `env:"QL_BLOBS_URL,required,notEmpty"`
 	// Sink is the Broker that hears of every drop, under the name that Knative gives it; empty: none, and what is stored meanwhile
 	// is told when there is one.
@@ -58,7 +58,7 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	}
 	blobs, err := openBlobs(ctx, cfg.Blobs)
 	if err != nil {
-		return nil, fmt.Errorf("QL_BLOBS_URL: %w", err)
+		return nil, fault.About(err, "QL_BLOBS_URL")
 	}
 	store, err := dropstore.Open(ctx, cfg.Database, blobs)
 	if err != nil {

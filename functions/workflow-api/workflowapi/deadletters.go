@@ -2,6 +2,7 @@ package workflowapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -23,17 +24,41 @@ func (a *api) deadLetters(ctx context.Context, in *struct {
 	Limit  int    `query:"limit" default:"100" minimum:"1" maximum:"1000" doc:"Events on a page"`
 },
 ) (*deadLettersPage, error) {
-	found, err := a.Drops.Find(ctx, drop.Query{Tenant: a.tenant, Stage: drop.DeadLetterStage, Type: drop.TypeEvent, WithArtifacts: true, Limit: in.Limit, Cursor: in.Cursor})
+	query := drop.Query{Tenant: a.tenant, Stage: drop.DeadLetterStage, Type: drop.TypeEvent, WithArtifacts: true, Limit: in.Limit, Cursor: in.Cursor}
+	found, err := a.Drops.Find(ctx, query)
+	if fault.Is(err, fault.Internal) { // one of them is damaged: they are read one by one
+		query.WithArtifacts, query.Limit = false, min(query.Limit, oneByOne)
+		found, err = a.Drops.Find(ctx, query)
+	}
 	if err != nil {
 		return nil, err
 	}
 	page := &deadLettersPage{Body: workflow.DeadLetters{Events: []workflow.DeadLetter{}, Cursor: found.Next}}
 	for _, d := range found.Drops {
+		if d.Artifact == nil {
+			whole, err := a.Drops.Get(ctx, a.tenant, d.ID)
+			if fault.Is(err, fault.Internal) {
+				page.Body.Events = append(page.Body.Events, unreadable(d, err))
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			d = whole
+		}
 		letter, err := workflow.ReadDeadLetter(d)
 		if err != nil {
-			return nil, fault.New(fault.Internal, "dead letter %s cannot be read: %w", d.ID, err)
+			letter = unreadable(d, err)
 		}
 		page.Body.Events = append(page.Body.Events, letter)
 	}
 	return page, nil
+}
+
+// oneByOne is how many are on a page of letters that are read so. They are in memory together, each of up to a megabyte or two.
+const oneByOne = 20
+
+// unreadable stands for a letter of which nothing else can be told: the rest of the page can.
+func unreadable(d drop.Drop, err error) workflow.DeadLetter {
+	return workflow.DeadLetter{DropID: d.ID, KeptAt: d.Timestamp, Reason: fmt.Sprintf("what is kept of it cannot be read: %v", err)}
 }

@@ -1,13 +1,24 @@
 package workflowapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/quantumlayer-dev/quantumlayer/functions/workflow-api/workflowapi"
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
+	"github.com/quantumlayer-dev/quantumlayer/shared/dropclient"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
@@ -90,27 +101,100 @@ func TestRequestedEventStartsOneRun(t *testing.T) {
 	}
 }
 
+// idle is a Temporal server whose workers are gone: what runs is told by none.
+type idle struct {
+	client.Client
+	asked atomic.Int32
+}
+
+func (i *idle) QueryWorkflow(context.Context, string, string, string, ...any) (converter.EncodedValue, error) {
+	i.asked.Add(1)
+	return nil, serviceerror.NewDeadlineExceeded("no worker")
+}
+
+// Starting a run needs no worker, so an event that is delivered again while there is none is taken as well.
+func TestRequestedEventAgainWithoutAWorker(t *testing.T) {
+	t.Parallel()
+	workers := &idle{Client: platform.Temporal.Client()}
+	s := httptest.NewServer(workflowapi.Handler(t.Context(), workflowapi.Parts{Temporal: workers, Events: platform.Events, Drops: platform.Drops}))
+	defer s.Close()
+	const data = `{"prompt": "A library that waits for a worker"}`
+	for range 2 {
+		if status, p := post(t, s.URL, "event-1", "dev.quantumlayer.workflow.requested", data); status != http.StatusAccepted {
+			t.Errorf("answered %d: %+v", status, p)
+		}
+	}
+	if n := workers.asked.Load(); n != 0 {
+		t.Errorf("workers were asked %d times for what nobody reads", n)
+	}
+	if status, _ := post(t, s.URL, "event-1", "dev.quantumlayer.workflow.requested", `{"prompt": "Another library"}`); status != http.StatusConflict {
+		t.Errorf("another request under the same ID: answered %d", status)
+	}
+	c := clientOf(t, s.URL)
+	runs, err := c.List(t.Context(), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, run := range runs {
+		if strings.HasPrefix(run.Request.Prompt, "A library that waits") {
+			if err := c.Cancel(t.Context(), run.ID); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// letters is what is kept of three events: one that can be read, one that is none, and one whose artefact is damaged.
+type letters struct {
+	*dropclient.Client
+	damaged string
+}
+
+func (l letters) Find(ctx context.Context, q drop.Query) (drop.Page, error) {
+	page, err := l.Client.Find(ctx, q)
+	if q.WithArtifacts && slices.ContainsFunc(page.Drops, func(d drop.Drop) bool { return d.ID == l.damaged }) {
+		return drop.Page{}, fault.New(fault.Internal, "the stored drop is damaged")
+	}
+	return page, err
+}
+
+func (l letters) Get(ctx context.Context, tenant, id string) (drop.Drop, error) {
+	if id == l.damaged {
+		return drop.Drop{}, fault.New(fault.Internal, "the stored drop is damaged")
+	}
+	return l.Client.Get(ctx, tenant, id)
+}
+
 func TestDeadLettersAreListed(t *testing.T) {
 	t.Parallel()
-	_, url, _ := serve(t)
-	d, err := drop.Seal(drop.Drop{WorkflowID: workflow.NoWorkflow, Stage: drop.DeadLetterStage, Type: drop.TypeEvent,
-		Artifact: []byte(`{"specversion":"1.0","id":"e-7","type":"t","source":"/s","knativeerrorcode":"422","knativeerrordata":"no prompt","data":{"a":1}}`)})
-	if err != nil {
-		t.Fatal(err)
+	var ids []string
+	for i, artifact := range []string{
+		`{"specversion":"1.0","id":"e-7","type":"t","source":"/s","knativeerrorcode":422,"knativeerrordata":"bm8gcHJvbXB0","data":{"a":1}}`,
+		`["no event"]`,
+		`{"id":"lost"}`,
+	} {
+		d, err := drop.Seal(drop.Drop{WorkflowID: workflow.NoWorkflow, Stage: drop.DeadLetterStage, Type: drop.TypeEvent, Artifact: []byte(artifact), Timestamp: time.UnixMilli(int64(i) * 1000)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := platform.Drops.Store(t.Context(), []drop.Drop{d}); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, d.ID)
 	}
-	if err := platform.Drops.Store(t.Context(), []drop.Drop{d}); err != nil {
-		t.Fatal(err)
+	parts := workflowapi.Parts{Temporal: platform.Temporal.Client(), Events: platform.Events, Drops: letters{platform.Drops, ids[2]}}
+	s := httptest.NewServer(workflowapi.Handler(t.Context(), parts))
+	defer s.Close()
+	got, err := clientOf(t, s.URL).DeadLetters(t.Context())
+	if err != nil || len(got) != 3 {
+		t.Fatalf("%v: %+v", err, got)
 	}
-	resp, err := http.Get(url + "/v1/dead-letters")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var page workflow.DeadLetters
-	if err := json.NewDecoder(resp.Body).Decode(&page); err != nil || len(page.Events) != 1 {
-		t.Fatalf("%v: %+v", err, page)
-	}
-	if e := page.Events[0]; e.ID != "e-7" || e.Code != "422" || e.Reason != "no prompt" || !strings.Contains(string(e.Event), `"a":1`) {
+	if e := got[0]; e.ID != "e-7" || e.Code != "422" || e.Reason != "no prompt" || !strings.Contains(string(e.Event), `"a":1`) {
 		t.Errorf("got %+v", e)
+	}
+	for i, says := range map[int]string{1: "no event", 2: "damaged"} {
+		if e := got[i]; e.DropID != ids[i] || e.KeptAt.IsZero() || !strings.Contains(e.Reason, says) {
+			t.Errorf("of %s is told %+v, want that it cannot be read: %s", ids[i], e, says)
+		}
 	}
 }

@@ -70,12 +70,25 @@ func operation(id, method, path, tag, summary, more string, status int, errors .
 }
 
 func (a *api) start(ctx context.Context, in *startInput) (*oneRun, error) {
+	run, found, err := a.begin(ctx, in)
+	if err == nil && found {
+		run, err = a.run(ctx, run.ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &oneRun{Status: http.StatusAccepted, Location: runsPath + "/" + run.ID, Body: run}, nil
+}
+
+// begin starts a run, or finds the one that the same request with the same idempotency key has started: of that one, run says
+// only the ID.
+func (a *api) begin(ctx context.Context, in *startInput) (run workflow.Run, found bool, err error) {
 	if !utf8.Valid(in.RawBody) { // the decoder would put U+FFFD in its place
-		return nil, fault.New(fault.Invalid, "the body is not UTF-8 text")
+		return run, false, fault.New(fault.Invalid, "the body is not UTF-8 text")
 	}
 	request := in.Body.Request
 	if err := request.Normalise(); err != nil {
-		return nil, inBody(err)
+		return run, false, inBody(err)
 	}
 	input := workflow.Input{Tenant: a.tenant, Request: request, Attempt: 1, RepairRounds: workflow.DefaultRepairRounds}
 	if in.Body.RepairRounds != nil {
@@ -85,37 +98,34 @@ func (a *api) start(ctx context.Context, in *startInput) (*oneRun, error) {
 	if in.Key != "" {
 		raw, err := json.Marshal(input)
 		if err != nil {
-			return nil, fmt.Errorf("encoding the request: %w", err)
+			return run, false, fmt.Errorf("encoding the request: %w", err)
 		}
 		sum := sha256.Sum256(raw)
 		input.RequestSHA256 = hex.EncodeToString(sum[:])
 		id = "run-" + shortID([]byte(a.tenant+"\x00"+in.Key))
 	}
-	run, err := a.startRun(ctx, id, input)
-	if err != nil {
-		return nil, err
+	found, err = a.startRun(ctx, id, input)
+	if found {
+		return workflow.Run{ID: id}, true, err
 	}
-	return &oneRun{Status: http.StatusAccepted, Location: runsPath + "/" + id, Body: run}, nil
+	return newRun(id, input), false, err
 }
 
-// startRun starts a run, or finds the one that the same request with the same idempotency key has started.
-func (a *api) startRun(ctx context.Context, id string, input workflow.Input) (workflow.Run, error) {
-	err := a.execute(ctx, id, input, firstRun)
-	if err == nil {
-		return newRun(id, input), nil
-	}
+// startRun starts a run, or finds that the same request with the same idempotency key has started it.
+func (a *api) startRun(ctx context.Context, id string, input workflow.Input) (found bool, err error) {
+	err = a.execute(ctx, id, input, firstRun)
 	if !fault.Is(err, fault.Conflict) || input.RequestSHA256 == "" {
-		return workflow.Run{}, err
+		return false, err
 	}
 	first, err := a.input(ctx, id, "")
 	if err != nil {
-		return workflow.Run{}, err
+		return false, err
 	}
 	if first.RequestSHA256 != input.RequestSHA256 {
-		return workflow.Run{}, fault.New(fault.Conflict, "the idempotency key belongs to run %s, which has another request", id).
+		return false, fault.New(fault.Conflict, "the idempotency key belongs to run %s, which has another request", id).
 			WithHint("take a new key for a new request")
 	}
-	return a.run(ctx, id)
+	return true, nil
 }
 
 // newRun is a run that has just been started.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"path"
 
@@ -18,8 +19,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/blob"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 )
 
 // Store is a blob.Store in a bucket. Make it with Open.
@@ -31,7 +35,8 @@ type Store struct {
 var _ blob.Store = (*Store)(nil)
 
 // Open opens the bucket of a URL, see ParseURL, and asks the server for it once: a bucket that is not there, or not ours, is
-// found here and not by the first body. Credentials come from where the AWS SDK looks for them, never from the URL.
+// found here and not by the first body. A server that does not answer is fault.Unavailable. Credentials come from where the AWS SDK
+// looks for them, never from the URL.
 func Open(ctx context.Context, rawURL string) (*Store, error) {
 	place, err := ParseURL(rawURL)
 	if err != nil {
@@ -71,7 +76,34 @@ func (s *Store) check(ctx context.Context) error {
 	case errors.As(err, &refused) && refused.HTTPStatusCode() == http.StatusForbidden:
 		return fmt.Errorf("the credentials may not use bucket %q, they need s3:ListBucket, s3:GetObject and s3:PutObject: %w", s.bucket, err)
 	}
+	if cause, ok := unanswered(err); ok {
+		return fault.New(fault.Unavailable, "the S3 server of bucket %q does not answer: %w", s.bucket, cause).
+			WithHint("check region and endpoint in the URL, and that the server runs")
+	}
 	return fmt.Errorf("asking for bucket %q: %w", s.bucket, err)
+}
+
+// unanswered says whether a call failed because the server did not answer, or only that it cannot at the moment, and gives the part
+// of the error that tells it.
+func unanswered(err error) (cause error, ok bool) {
+	var (
+		call   *smithy.OperationError
+		other  *smithy.OperationError
+		answer *awshttp.ResponseError
+		sent   *smithyhttp.RequestSendError
+		dial   *net.OpError
+	)
+	switch {
+	case errors.Is(err, context.Canceled), !errors.As(err, &call):
+		return nil, false
+	case errors.As(call.Err, &other): // a server that gives out credentials was asked before
+		return nil, false
+	case errors.As(err, &dial):
+		return dial.Err, true
+	case errors.As(err, &sent), errors.Is(err, context.DeadlineExceeded), errors.As(err, &answer) && answer.HTTPStatusCode() >= 500:
+		return call.Err, true
+	}
+	return nil, false
 }
 
 func (s *Store) key(digest string) *string {

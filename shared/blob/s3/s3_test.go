@@ -3,6 +3,8 @@ package s3_test
 import (
 	"bytes"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/shared/blob/blobtest"
 	"github.com/quantumlayer-dev/quantumlayer/shared/blob/s3"
 	"github.com/quantumlayer-dev/quantumlayer/shared/blob/s3/s3test"
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 )
 
 // place is a bucket of the suite, or a prefix in it.
@@ -79,14 +82,58 @@ func TestCannotOpen(t *testing.T) {
 	if err := closed.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for name, tc := range map[string]struct{ url, says string }{
-		"no such bucket": {strings.Replace(bucket.URL, bucket.Name, "ql-no-such-bucket", 1), `no bucket "ql-no-such-bucket"`},
-		"nobody there":   {"s3://bucket?region=us-east-1&endpoint=http://" + nobody, "connection refused"},
-		"no region":      {"s3://bucket", "AWS_REGION"},
+	answering := func(status int) string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }))
+		t.Cleanup(server.Close)
+		return "s3://bucket?region=us-east-1&endpoint=" + server.URL
+	}
+	for name, tc := range map[string]struct {
+		url, says   string
+		unreachable bool
+	}{
+		"no such bucket": {strings.Replace(bucket.URL, bucket.Name, "ql-no-such-bucket", 1), `no bucket "ql-no-such-bucket"`, false},
+		"nobody there":   {"s3://bucket?region=us-east-1&endpoint=http://" + nobody, "the S3 server of bucket \"bucket\" does not answer: connect: connection refused (check", true},
+		"no host":        {"s3://bucket?region=us-east-1&endpoint=http://no-such-host.invalid", "does not answer", true},
+		"starting":       {answering(http.StatusServiceUnavailable), "503", true},
+		"broken":         {answering(http.StatusInternalServerError), "500", true},
+		"not ours":       {answering(http.StatusForbidden), "s3:ListBucket", false},
+		"a bad request":  {answering(http.StatusBadRequest), "asking for bucket", false},
+		"no region":      {"s3://bucket", "AWS_REGION", false},
 	} {
-		if _, err := s3.Open(t.Context(), tc.url); err == nil || !strings.Contains(err.Error(), tc.says) {
-			t.Errorf("%s: %v, want one that says %q", name, err, tc.says)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := s3.Open(t.Context(), tc.url)
+			if err == nil || !strings.Contains(err.Error(), tc.says) {
+				t.Errorf("%v, want one that says %q", err, tc.says)
+			}
+			if got := fault.Is(err, fault.Unavailable); got != tc.unreachable {
+				t.Errorf("unavailable is %t: %v", got, err)
+			}
+		})
+	}
+}
+
+// Without credentials nothing is sent to the server: waiting for it would be no use.
+func TestNoCredentials(t *testing.T) {
+	bucket := s3test.New(t)
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	if _, err := s3.Open(t.Context(), bucket.URL); err == nil || fault.Is(err, fault.Unavailable) {
+		t.Errorf("got %v", err)
+	}
+	// On a machine of Amazon's the SDK asks there, and nobody answers here.
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ln.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_MAX_ATTEMPTS", "1")
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "false")
+	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://"+ln.Addr().String())
+	if _, err := s3.Open(t.Context(), bucket.URL); err == nil || fault.Is(err, fault.Unavailable) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/url"
@@ -28,9 +29,9 @@ var migrations embed.FS
 // platform in the same database.
 const migrationsTable = "quantum_drops_migrations"
 
-// Open connects to the database of a "postgres://…" URL and brings its tables up
-// to date; without a blob store (nil), large bodies are kept in the same database; several processes may do so at the same time. The role needs the right
-// to create tables. Errors say what to do and never hold the password.
+// Open connects to the database of a "postgres://…" URL and brings its tables up to date; several processes may do so at the same
+// time. The role needs the right to create tables. Without a blob store (nil), large bodies are kept in the same database. Errors say
+// what to do and never hold the password; of a server that does not answer, or not yet, they are fault.Unavailable.
 func Open(ctx context.Context, databaseURL string, large blob.Store) (_ *Store, err error) {
 	config, err := parse(databaseURL)
 	if err != nil {
@@ -48,14 +49,20 @@ func Open(ctx context.Context, databaseURL string, large blob.Store) (_ *Store, 
 	if err := pool.Ping(ctx); err != nil {
 		return nil, unreachable(err, config.ConnConfig.Password, &config.ConnConfig.Config)
 	}
-	if err := migrate(ctx, pool); err != nil {
-		return nil, fmt.Errorf("opening the drop store on PostgreSQL at %s: %w", place(&config.ConnConfig.Config), err)
-	}
 	s := &Store{pool: pool, blobs: large}
 	if large == nil {
 		s.blobs = &blobs{pool}
 	}
-	return s, s.addMonths(ctx)
+	if err = migrate(ctx, pool); err == nil {
+		err = s.addMonths(ctx)
+	}
+	switch {
+	case err == nil:
+		return s, nil
+	case passes(err) || errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fault.New(fault.Unavailable, "PostgreSQL at %s went away: %w", place(&config.ConnConfig.Config), err)
+	}
+	return nil, fmt.Errorf("opening the drop store on PostgreSQL at %s: %w", place(&config.ConnConfig.Config), err)
 }
 
 // parse reads a URL. What is wrong with it is said without quoting it: a URL that
@@ -73,6 +80,9 @@ func parse(databaseURL string) (*pgxpool.Config, error) {
 			password = u.Query().Get("password")
 		}
 		return nil, fmt.Errorf("the database URL is malformed: %w: %s", withoutSecret(err, password), form)
+	}
+	if strings.Contains(config.ConnConfig.Host, "@") { // pgx ends the password at the first: the rest would be shown as host
+		return nil, fmt.Errorf("the database URL is malformed: %s", form)
 	}
 	return config, nil
 }
@@ -96,8 +106,22 @@ func place(c *pgconn.Config) string {
 	return fmt.Sprintf("%s, database %q, user %q", net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), c.Database, c.User)
 }
 
-// unreachable says why the first connection failed and what can be done: a server that does not answer is fault.Unavailable, one
-// that refuses fault.Invalid, as then the URL is wrong.
+// passes says whether the server's answer is about its state, not about what it was asked: it may take the same later on.
+func passes(err error) bool {
+	var answer *pgconn.PgError
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.Code {
+	case "57P01", "57P02", "57P03", // admin_shutdown, crash_shutdown, cannot_connect_now
+		"53300": // too_many_connections
+		return true
+	}
+	return strings.HasPrefix(answer.Code, "08") // connection_exception: what stands before the server has lost it
+}
+
+// unreachable says why the first connection failed and what can be done: a server that does not answer, or not yet, is
+// fault.Unavailable, one that refuses fault.Invalid, as then the URL is wrong.
 func unreachable(err error, password string, c *pgconn.Config) error {
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) {
@@ -109,7 +133,10 @@ func unreachable(err error, password string, c *pgconn.Config) error {
 			net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port))), withoutSecret(err, password)).
 			WithHint("check host and port in the database URL, and that the server runs")
 	}
-	hint := "mend the database URL or the server's rights"
+	code, hint := fault.Invalid, "mend the database URL or the server's rights"
+	if passes(err) {
+		code, hint = fault.Unavailable, "it may take connections in a moment"
+	}
 	switch refused.Code {
 	case "28P01", "28000": // invalid_password, invalid_authorization_specification
 		hint = "check user and password in the database URL"
@@ -118,7 +145,7 @@ func unreachable(err error, password string, c *pgconn.Config) error {
 	case "53300": // too_many_connections
 		hint = "raise max_connections of the server, or set pool_max_conns in the database URL"
 	}
-	return fault.New(fault.Invalid, "PostgreSQL at %s refuses: %s", place(c), refused.Message).WithHint("%s", hint)
+	return fault.New(code, "PostgreSQL at %s refuses: %s", place(c), refused.Message).WithHint("%s", hint)
 }
 
 func migrate(ctx context.Context, pool *pgxpool.Pool) (err error) {
