@@ -87,7 +87,7 @@ func refuses(t *testing.T, code, message string) string {
 				return // closed by the test's end
 			}
 			backend := pgproto3.NewBackend(conn, conn)
-			if _, err := backend.ReceiveStartupMessage(); err == nil {
+			if _, err = backend.ReceiveStartupMessage(); err == nil {
 				backend.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: message})
 				err = backend.Flush()
 			}
