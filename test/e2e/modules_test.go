@@ -56,30 +56,38 @@ func TestModulesAreFetchedThroughTheProxyAlone(t *testing.T) {
 // letOut lets sandbox-runner fetch modules from a proxy on the node, as somebody does who has one.
 func letOut(t *testing.T, proxy string) {
 	t.Helper()
-	host, port, err := net.SplitHostPort(strings.TrimPrefix(strings.TrimSuffix(proxy, "/mod"), "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy := fmt.Sprintf(`{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": "e2e-module-proxy", "namespace": %q},
-		"spec": {"podSelector": {"matchLabels": {"app.kubernetes.io/name": "sandbox-runner"}}, "policyTypes": ["Egress"],
-		"egress": [{"to": [{"ipBlock": {"cidr": "%s/32"}}], "ports": [{"port": %s}]}]}}`, cluster.Functions, host, port)
-	if _, err := cluster.Command(t.Context(), []byte(policy), "kubectl", "apply", "-f", "-"); err != nil {
-		t.Fatal(err)
-	}
+	allow(t, "sandbox-runner", strings.TrimSuffix(strings.TrimPrefix(proxy, "http://"), "/mod"))
 	t.Cleanup(func() {
-		// t.Context() has ended.
-		for _, args := range [][]string{
-			{"delete", "networkpolicy", "e2e-module-proxy"},
-			{"patch", "configmap", "service-config", "-p", `{"data": {"GOPROXY": null, "GOSUMDB": null}}`},
-			{"delete", "pods", "-l", "serving.knative.dev/service=sandbox-runner", "--ignore-not-found", "--wait=false"},
-		} {
-			if _, err := cluster.Command(context.WithoutCancel(t.Context()), nil, "kubectl", append([]string{"-n", cluster.Functions}, args...)...); err != nil {
-				t.Error(err)
-			}
-		}
+		afterwards(t, "patch", "configmap", "service-config", "-p", `{"data": {"GOPROXY": null, "GOSUMDB": null}}`)
+		afterwards(t, "delete", "pods", "-l", "serving.knative.dev/service=sandbox-runner", "--ignore-not-found")
 	})
 	cluster.Kubectl(t, "-n", cluster.Functions, "patch", "configmap", "service-config", "-p", fmt.Sprintf(`{"data": {"GOPROXY": %q, "GOSUMDB": "off"}}`, proxy))
 	cluster.Kubectl(t, "-n", cluster.Functions, "delete", "pods", "-l", "serving.knative.dev/service=sandbox-runner", "--ignore-not-found") // the next ones read it
+}
+
+// allow lets a function reach HOST:PORT until the test ends.
+func allow(t *testing.T, function, address string) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "e2e-" + function
+	policy := fmt.Sprintf(`{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"name": %q, "namespace": %q},
+		"spec": {"podSelector": {"matchLabels": {"app.kubernetes.io/name": %q}}, "policyTypes": ["Egress"],
+		"egress": [{"to": [{"ipBlock": {"cidr": "%s/32"}}], "ports": [{"port": %s}]}]}}`, name, cluster.Functions, function, host, port)
+	if _, err := cluster.Command(t.Context(), []byte(policy), "kubectl", "apply", "-f", "-"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { afterwards(t, "delete", "networkpolicy", name) })
+}
+
+// afterwards runs kubectl on the functions' namespace when a test has ended, and its context with it.
+func afterwards(t *testing.T, args ...string) {
+	t.Helper()
+	if _, err := cluster.Command(context.WithoutCancel(t.Context()), nil, "kubectl", append([]string{"-n", cluster.Functions}, args...)...); err != nil {
+		t.Error(err)
+	}
 }
 
 // function gives a URL of this machine that leads to a function by its name in the cluster.
