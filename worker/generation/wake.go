@@ -3,6 +3,7 @@ package generation
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -21,12 +22,12 @@ const (
 	wakeTimeout = 15 * time.Second
 )
 
-// beginning is what follows before any stage runs.
+// beginning is the step before any stage runs. It wakes every function: where models answer fast, stages end sooner than the functions
+// of those that follow can start. Those that are not needed while Knative keeps them are woken again in their time.
 const beginning pipeline.Stage = ""
 
 // next are the functions that are needed when a stage has ended, those that it needs itself apart.
 var next = map[pipeline.Stage][]string{
-	beginning:                     {"quantum-drops", string(pipeline.PromptEnhancement), "meta-prompt-engine", "llm-router"},
 	pipeline.PromptEnhancement:    {string(pipeline.FRDGeneration), "parser"},
 	pipeline.FRDGeneration:        {string(pipeline.RequirementsParsing), string(pipeline.ProjectStructure)},
 	pipeline.RequirementsParsing:  {string(pipeline.ProjectStructure), string(pipeline.CodeGeneration), "agent-orchestrator"},
@@ -67,8 +68,14 @@ func NewWaker(cfg *Config) *Waker {
 // while wakes what comes after the step, and what comes after that, at once and again until end is called. It does not wait for
 // a call, nor does it cut one: a start that was asked for goes on.
 func (w *Waker) while(ctx context.Context, step pipeline.Stage) (end func()) {
+	if w == nil {
+		return func() {}
+	}
 	names := ahead(step)
-	if w == nil || len(names) == 0 {
+	if step == beginning {
+		names = slices.Collect(maps.Keys(w.functions))
+	}
+	if len(names) == 0 {
 		return func() {}
 	}
 	ended := make(chan struct{})
