@@ -2,6 +2,10 @@ package e2e
 
 import (
 	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,33 +13,68 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/test/cluster"
 )
 
-// A function that lacks something says so in the Ready condition of its Service. The functions are copies of quantum-drops.
-func TestWhatIsWrongShowsInTheReadyCondition(t *testing.T) {
+// A function that cannot start says why in the conditions of its Service. The functions are copies of quantum-drops.
+func TestWhatIsWrongShowsInTheConditions(t *testing.T) {
 	cluster.Need(t)
-	type variable = map[string]any
 	for name, tc := range map[string]struct {
-		variable variable
+		variable map[string]any
 		want     []string
 	}{
-		"no-secret": {variable{"name": "PGUSER", "valueFrom": map[string]any{"secretKeyRef": map[string]any{"name": "nobody-made-it", "key": "username"}}}, []string{"nobody-made-it", "not found"}},
-		"wrong-url": {variable{"name": "QL_DATABASE_URL", "value": "mysql://nowhere"}, []string{"QL_DATABASE_URL", "mysql"}},
-		"nobody":    {variable{"name": "QL_DATABASE_URL", "value": "postgres://postgres.nowhere.svc.cluster.local/quantumlayer"}, []string{"QL_DATABASE_URL", "nowhere"}},
+		"no-secret": {map[string]any{"name": "PGUSER", "valueFrom": map[string]any{"secretKeyRef": map[string]any{"name": "nobody-made-it", "key": "username"}}}, []string{`secret "nobody-made-it" not found`}},
+		"wrong-url": {map[string]any{"name": "QL_DATABASE_URL", "value": "mysql://nowhere"}, []string{"QL_DATABASE_URL: the database URL has no scheme that is known"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			name = "e2e-" + name
 			changed(t, name, tc.variable)
-			var said string
-			cluster.Eventually(t, "Ready is False, and says why", 3*time.Minute, func() bool {
-				said = cluster.Kubectl(t, "-n", cluster.Functions, "get", "ksvc", name, "-o", `jsonpath={.status.conditions[?(@.type=="Ready")]}`)
-				return strings.Contains(said, `"False"`)
+			var conditions []struct{ Type, Status, Message string }
+			cluster.Eventually(t, "Ready is False", 3*time.Minute, func() bool {
+				said := cluster.Kubectl(t, "-n", cluster.Functions, "get", "ksvc", name, "-o", "jsonpath={.status.conditions}")
+				if said != "" {
+					if err := json.Unmarshal([]byte(said), &conditions); err != nil {
+						t.Fatalf("%v: %s", err, said)
+					}
+				}
+				return slices.ContainsFunc(conditions, func(c struct{ Type, Status, Message string }) bool { return c.Type == "Ready" && c.Status == "False" })
 			})
 			for _, w := range tc.want {
-				if !strings.Contains(said, w) {
-					t.Errorf("no word of %q in %s", w, said)
+				if !slices.ContainsFunc(conditions, func(c struct{ Type, Status, Message string }) bool {
+					return c.Status == "False" && strings.Contains(c.Message, w)
+				}) {
+					t.Errorf("no word of %q in %+v", w, conditions)
 				}
 			}
 		})
+	}
+}
+
+// A store that does not answer is waited for; meanwhile the function says which.
+func TestAStoreThatDoesNotAnswerIsNamed(t *testing.T) {
+	cluster.Need(t)
+	const name = "e2e-nobody"
+	changed(t, name, map[string]any{"name": "QL_DATABASE_URL", "value": "postgres://postgres.nowhere.svc.cluster.local/quantumlayer"})
+	client := &http.Client{Timeout: 10 * time.Second}
+	var said string
+	cluster.Eventually(t, "the function runs", 2*time.Minute, func() bool {
+		ip := cluster.Kubectl(t, "-n", cluster.Functions, "get", "pods", "-l", "serving.knative.dev/service="+name, "-o", "jsonpath={.items[*].status.podIP}")
+		if ip == "" {
+			return false
+		}
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+net.JoinHostPort(ip, "8080")+"/readyz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return false // not yet
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+		said = resp.Status + " " + string(body)
+		return err == nil && strings.Contains(said, "QL_DATABASE_URL")
+	})
+	if !strings.HasPrefix(said, "503 ") || !strings.Contains(said, "postgres.nowhere.svc.cluster.local") || strings.Contains(said, "only-for-tests") {
+		t.Errorf("it says %s", said)
 	}
 }
 

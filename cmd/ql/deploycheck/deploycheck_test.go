@@ -203,6 +203,24 @@ status: {phase: Pending, conditions: [{type: PodScheduled, status: "False", reas
 			},
 			what: "nats", state: deploycheck.Wrong, why: "pod nats-0 finds no node: 0/1 nodes are available: 1 Insufficient cpu.", hint: "add nodes",
 		},
+		"a function waits for its store": {
+			change: func(t *testing.T, s *scripted) {
+				get(s.find(t, "Deployment", "temporal"), "status")["availableReplicas"] = 0
+				s.logs = map[string]string{"temporal-y": `{"level":"WARN","msg":"waiting for what does not answer yet","cause":"QL_DATABASE_URL: no such host"}` + "\n"}
+				s.objects = append(s.objects, documents(t, []byte(`{apiVersion: v1, kind: Pod, metadata: {name: temporal-y, namespace: temporal, labels: {app.kubernetes.io/name: temporal}},
+status: {phase: Running, containerStatuses: [{name: temporal, ready: false, restartCount: 0, state: {running: {}}}]}}`))...)
+			},
+			what: "temporal", state: deploycheck.Waiting, why: "it runs but is not ready: QL_DATABASE_URL: no such host", hint: "kubectl logs temporal-y",
+		},
+		"a function waits for its store, and its log is not for everybody": {
+			change: func(t *testing.T, s *scripted) {
+				get(s.find(t, "Deployment", "temporal"), "status")["availableReplicas"] = 0
+				s.forbidden = []string{"/log"}
+				s.objects = append(s.objects, documents(t, []byte(`{apiVersion: v1, kind: Pod, metadata: {name: temporal-y, namespace: temporal, labels: {app.kubernetes.io/name: temporal}},
+status: {phase: Running, containerStatuses: [{name: temporal, ready: false, restartCount: 0, state: {running: {}}}]}}`))...)
+			},
+			what: "temporal", state: deploycheck.Waiting, why: "it runs but is not ready", hint: "kubectl logs temporal-y",
+		},
 		"a pod starts": {
 			change: func(t *testing.T, s *scripted) {
 				get(s.find(t, "Deployment", "worker"), "status")["availableReplicas"] = 1

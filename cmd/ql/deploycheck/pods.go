@@ -81,14 +81,14 @@ func (c *checker) addTrouble(ctx context.Context, namespace string, labels map[s
 		return
 	}
 	var worst trouble
-	count := 0
+	log, count := "", 0
 	for _, pod := range pods {
 		if !matches(pod.Metadata.Labels, labels) {
 			continue
 		}
 		count++
-		if t := pod.trouble(); t.why != "" && (worst.why == "" || t.state == Wrong && worst.state != Wrong) {
-			worst = t
+		if t, said := pod.trouble(); t.why != "" && (worst.why == "" || t.state == Wrong && worst.state != Wrong) {
+			worst, log = t, said
 		}
 	}
 	if count == 0 {
@@ -98,12 +98,32 @@ func (c *checker) addTrouble(ctx context.Context, namespace string, labels map[s
 		return
 	}
 	f.Why += "; " + worst.why
+	if said := c.lastSaid(ctx, log); said != "" {
+		f.Why += ": " + said
+	}
 	if worst.state == Wrong {
 		f.State = Wrong
 	}
 	if worst.hint != "" {
 		f.Hint = worst.hint
 	}
+}
+
+// lastSaid is the last line of a log; of a line of the platform's functions what it names as the cause. It is empty when this user may
+// not read logs: the hint of the finding has the command that does.
+func (c *checker) lastSaid(ctx context.Context, path string) string {
+	if path == "" {
+		return ""
+	}
+	line, err := c.api.do(ctx, c.api.client.Get().RequestURI(path))
+	if err != nil {
+		return ""
+	}
+	var entry struct{ Cause string }
+	if json.Unmarshal(line, &entry) == nil && entry.Cause != "" {
+		return short(entry.Cause)
+	}
+	return short(string(line))
 }
 
 func matches(labels, wanted map[string]string) bool {
@@ -115,30 +135,34 @@ func matches(labels, wanted map[string]string) bool {
 	return len(wanted) > 0
 }
 
-// trouble says why a pod is not ready; it is empty for one that is.
-func (o object) trouble() trouble {
+// trouble says why a pod is not ready; it is empty for one that is. The log is the path of that of a container that runs: its last line
+// may say what it waits for.
+func (o object) trouble() (_ trouble, log string) {
 	var status podStatus
 	if json.Unmarshal(o.Status, &status) != nil || status.Phase == "Succeeded" {
-		return trouble{}
+		return trouble{}, ""
 	}
 	pod := "pod " + o.Metadata.Name
 	inNamespace := o.Metadata.Name + " -n " + o.Metadata.Namespace
 	if i := slices.IndexFunc(status.Conditions, func(c condition) bool { return c.Type == "PodScheduled" && c.Status == "False" }); i >= 0 {
-		return trouble{Wrong, pod + " finds no node: " + short(status.Conditions[i].Message), schedulingHint(status.Conditions[i].Message)}
+		return trouble{Wrong, pod + " finds no node: " + short(status.Conditions[i].Message), schedulingHint(status.Conditions[i].Message)}, ""
 	}
 	if status.Phase == "Failed" {
-		return trouble{Wrong, pod + " failed: " + short(strings.TrimPrefix(status.Reason+": "+status.Message, ": ")), "kubectl describe pod " + inNamespace}
+		return trouble{Wrong, pod + " failed: " + short(strings.TrimPrefix(status.Reason+": "+status.Message, ": ")), "kubectl describe pod " + inNamespace}, ""
 	}
 	var last trouble
 	for _, c := range slices.Concat(status.InitContainers, status.ContainerStatuses) {
 		if t := c.trouble(pod, inNamespace); t.state == Wrong || last.why == "" {
-			last = t
+			last, log = t, ""
+			if t.why != "" && c.State.Waiting == nil && c.State.Terminated == nil {
+				log = fmt.Sprintf("/api/v1/namespaces/%s/pods/%s/log?container=%s&tailLines=1&limitBytes=4096", o.Metadata.Namespace, o.Metadata.Name, c.Name)
+			}
 		}
 		if last.state == Wrong {
-			return last
+			return last, log
 		}
 	}
-	return last
+	return last, log
 }
 
 // trouble says why a container is not ready. Pod is how its pod is called in a sentence, inNamespace on a command line.

@@ -28,6 +28,7 @@ type scripted struct {
 	kinds     map[string]string // resource of APIVERSION/KIND
 	forbidden []string          // parts of paths that this user may not read
 	denied    []string          // resources that this user may not create
+	logs      map[string]string // last line, by pod
 
 	mu    sync.Mutex
 	asked []string
@@ -136,6 +137,10 @@ func (s *scripted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodPost {
 		s.review(w, r)
+		return
+	}
+	if pod, ok := strings.CutSuffix(r.URL.Path, "/log"); ok {
+		_, _ = io.WriteString(w, s.logs[pod[strings.LastIndex(pod, "/")+1:]])
 		return
 	}
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
