@@ -1,6 +1,8 @@
 package memory_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,6 +40,26 @@ func TestAnIndexInAFolderIsThereAgain(t *testing.T) {
 	}
 	if found, err := open(t, dir).Nearest(t.Context(), space, []float32{1, 1}, 5); err != nil || len(found) != 1 || found[0].ID != "a" {
 		t.Errorf("found %+v, %v; want the one document, once", found, err)
+	}
+}
+
+// A process may be killed at any moment, and a machine may lose what it had not written yet.
+func TestWhatIsHalfWrittenHarmsNothing(t *testing.T) {
+	t.Parallel()
+	dir, space := t.TempDir(), vectors.Space{Collection: "prompts", Kind: vectors.Lexical}
+	if err := open(t, dir).Put(t.Context(), space, vectors.Document{ID: "a", Text: "x"}, []float32{1, 0}); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"new-123": `{"space"`, "empty.json": "", "half.json": `{"space": {"Coll`, "no-vector.json": `{"document": {"id": "b", "text": "y"}}`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found, err := open(t, dir).Nearest(t.Context(), space, []float32{1, 0}, 5); err != nil || len(found) != 1 || found[0].ID != "a" {
+		t.Errorf("found %+v, %v; want what was whole", found, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "new-123")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what a killed process was writing is still there: %v", err)
 	}
 }
 
