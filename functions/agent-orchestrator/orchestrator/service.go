@@ -58,7 +58,7 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	}
 	log, err := nats.Open(ctx, nats.Options{URL: cfg.Events})
 	if err != nil {
-		return nil, fmt.Errorf("QL_EVENTS_URL: %w", err)
+		return nil, fault.About(err, "QL_EVENTS_URL")
 	}
 	service, err := NewWith(environ, log)
 	if err != nil {

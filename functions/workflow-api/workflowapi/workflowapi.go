@@ -5,7 +5,6 @@ package workflowapi
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"net/http"
 	"time"
@@ -58,11 +57,11 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	}
 	server, err := temporal.Open(ctx, temporal.Options{URL: cfg.Temporal})
 	if err != nil {
-		return nil, fmt.Errorf("QL_TEMPORAL_URL: %w", err)
+		return nil, fault.About(err, "QL_TEMPORAL_URL")
 	}
 	log, err := nats.Open(ctx, nats.Options{URL: cfg.Events})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("QL_EVENTS_URL: %w", err), server.Close(ctx))
+		return nil, errors.Join(fault.About(err, "QL_EVENTS_URL"), server.Close(ctx))
 	}
 	parts := Parts{Temporal: server.Client(), Events: log, Drops: dropclient.New(cfg.Drops)}
 	return &runner.Service{
