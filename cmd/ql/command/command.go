@@ -112,12 +112,14 @@ func (a *app) root() *cobra.Command {
 		Example: `  ql generate --language go --out ./library "A REST API for a lending library: members, books, loans."
   ql up
   ql list`,
+		Version:           readBuild().String(),
 		Args:              unknownCommand,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	flags := root.PersistentFlags()
 	flags.BoolVar(&a.json, "json", false, "write JSON, for programs")
 	flags.StringVar(&a.server, "server", "", "`URL` of a running platform (default: $QL_SERVER, else the one that uses $QL_HOME, else one in this process)")

@@ -82,7 +82,7 @@ Exit codes:
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&kubeconfig, "kubeconfig", "", "`file` that says how to reach the cluster (default: $KUBECONFIG, else ~/.kube/config)")
-	flags.StringVar(&context, "context", "", "`name` of a context in it (default: the current one)")
+	flags.StringVar(&context, "context", "", "`name` of a context in the kubeconfig (default: the current one)")
 	flags.StringVarP(&file, "filename", "f", "", "`file` with the manifests that are deployed, - is standard input (default: config/quantumlayer.yaml of this version)")
 	flags.BoolVar(&before, "before", false, "only what has to be there before the deployment")
 	complete(cmd, "context", func(string) []string { return deploycheck.Contexts(kubeconfig) })

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"runtime"
 	"runtime/debug"
 
@@ -16,6 +17,18 @@ type build struct {
 	Platform string `json:"platform"`
 }
 
+// String is one line for people.
+func (b build) String() string {
+	revision := b.Revision
+	if b.Modified {
+		revision += ", modified"
+	}
+	if revision != "" {
+		revision = " (" + revision + ")"
+	}
+	return fmt.Sprintf("ql %s%s, %s, %s", b.Version, revision, b.Go, b.Platform)
+}
+
 func (a *app) version() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
@@ -28,14 +41,7 @@ func (a *app) version() *cobra.Command {
 			if a.json {
 				return a.encode(b)
 			}
-			revision := b.Revision
-			if b.Modified {
-				revision += ", modified"
-			}
-			if revision != "" {
-				revision = " (" + revision + ")"
-			}
-			return a.print("ql %s%s, %s, %s\n", b.Version, revision, b.Go, b.Platform)
+			return a.print("%s\n", b)
 		},
 	}
 }
