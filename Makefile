@@ -31,7 +31,7 @@ generate: ## Write again what is generated: docs/api, config
 	$(GO) run ./config/generate
 
 verify: ## What is checked in is what would be generated, formatted and vetted
-	@test -z "$$(gofmt -l cmd config docs functions shared test worker)" || { echo "run gofmt -w on:"; gofmt -l cmd config docs functions shared test worker; exit 1; }
+	@test -z "$$(gofmt -l cmd config docs functions scripts shared test worker)" || { echo "run gofmt -w on:"; gofmt -l cmd config docs functions scripts shared test worker; exit 1; }
 	$(GO) vet ./...
 	$(GO) mod tidy -diff
 	$(GO) run ./docs/api/generate -check

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // podStatus is what is read of a pod.
@@ -109,13 +110,19 @@ func (c *checker) addTrouble(ctx context.Context, namespace string, labels map[s
 	}
 }
 
+// logLimit is for the log of one container.
+const logLimit = 3 * time.Second
+
 // lastSaid is the last line of a log; of a line of the platform's functions what it names as the cause. It is empty when this user may
-// not read logs: the hint of the finding has the command that does.
+// not read logs, or the node does not answer: the hint of the finding has the command that does.
 func (c *checker) lastSaid(ctx context.Context, path string) string {
 	if path == "" {
 		return ""
 	}
-	line, err := c.api.do(ctx, c.api.client.Get().RequestURI(path))
+	ctx, cancel := context.WithTimeout(ctx, logLimit)
+	defer cancel()
+	// Not by api.do, for which a request without an answer ends the check: logs come from the node, which may be away.
+	line, err := c.api.client.Get().RequestURI(path).MaxRetries(1).Do(ctx).Raw()
 	if err != nil {
 		return ""
 	}
