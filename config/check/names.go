@@ -73,6 +73,10 @@ func (all objects) names() []string {
 		case *eventing.Trigger:
 			need("Broker", o.meta.Namespace, body.Spec.Broker)
 			refer(body.Spec.Subscriber.Ref)
+			// A Trigger's delivery takes the place of its Broker's, but for the dead letter sink.
+			if body.Spec.Delivery != nil && body.Spec.Delivery.Retry == nil {
+				wrong("states a delivery without retries, so it has none of its Broker's")
+			}
 		case *sources.SinkBinding:
 			need(body.Spec.Subject.Kind, body.Spec.Subject.Namespace, body.Spec.Subject.Name)
 			refer(body.Spec.Sink.Ref)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -143,7 +144,8 @@ func BenchmarkWarmRoute(b *testing.B) {
 }
 
 // BenchmarkPipelineFromZero runs a prompt while all functions are at zero, with the worker waking those that come next and without,
-// and once more while they run.
+// and once more while they run. cold-starts-more is what the run with waking took longer than the warm one, in first answers from zero
+// of a function that does nothing, in the same run; busy-% is how much of its processors' time the node used in the run with waking.
 func BenchmarkPipelineFromZero(b *testing.B) {
 	cluster.Need(b)
 	ql := filepath.Join(b.TempDir(), "ql")
@@ -163,14 +165,21 @@ func BenchmarkPipelineFromZero(b *testing.B) {
 		run(b, exec.Command(ql, "generate", "--server", cluster.API(b), "--language", "go", "--out", out, example))
 		return time.Since(began)
 	}
-	var with, without, warm []time.Duration
+	startHello(b)
+	client := inside(b)
+	var with, without, warm, hello []time.Duration
+	var busy []float64
 	for b.Loop() {
 		waking(false)
+		cluster.AtZero(b)
+		hello = append(hello, get(b, client, "http://hello."+cluster.Functions+".svc.cluster.local/healthz"))
 		cluster.AtZero(b)
 		without = append(without, generate())
 		waking(true)
 		cluster.AtZero(b)
+		before := processorTime(b)
 		with = append(with, generate())
+		busy = append(busy, processorTime(b).busySince(before))
 		warm = append(warm, generate())
 	}
 	b.ReportMetric(median(without).Seconds(), "without-waking-s")
@@ -178,4 +187,37 @@ func BenchmarkPipelineFromZero(b *testing.B) {
 	b.ReportMetric(median(warm).Seconds(), "warm-s")
 	b.ReportMetric(float64(median(with))/float64(median(without)), "x-without")
 	b.ReportMetric(float64(median(with))/float64(median(warm)), "x-warm")
+	b.ReportMetric(float64(median(with)-median(warm))/float64(median(hello)), "cold-starts-more")
+	slices.Sort(busy)
+	b.ReportMetric(busy[len(busy)/2], "busy-%")
+}
+
+// ticks are the processors' times since the node started, in the kernel's unit: all of it, and what they had nothing to do.
+type ticks struct{ all, idle int64 }
+
+// processorTime reads /proc/stat of this machine, which is the node.
+func processorTime(b *testing.B) ticks {
+	b.Helper()
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		b.Fatal(err)
+	}
+	total, _, _ := strings.Cut(string(stat), "\n")
+	var t ticks
+	for i, field := range strings.Fields(total)[1:9] { // user nice system idle iowait irq softirq steal; guests are in user and nice
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			b.Fatal(err)
+		}
+		t.all += n
+		if i == 3 || i == 4 {
+			t.idle += n
+		}
+	}
+	return t
+}
+
+// busySince is the share of the time since then in which the processors worked, in percent.
+func (t ticks) busySince(then ticks) float64 {
+	return 100 * (1 - float64(t.idle-then.idle)/float64(t.all-then.all))
 }

@@ -178,6 +178,40 @@ func TestStageEventGetsItsAnswer(t *testing.T) {
 	}
 }
 
+// A Trigger with a delivery of its own has none of its Broker's but the dead letter sink, so what counts is what the channel does.
+func TestEveryDeliveryIsTriedAgain(t *testing.T) {
+	cluster.Need(t)
+	channels := cluster.Kubectl(t, "-n", cluster.Functions, "get", "channels.messaging.knative.dev,inmemorychannels.messaging.knative.dev", "-o", "json")
+	var list struct {
+		Items []struct {
+			Spec struct {
+				Subscribers []struct {
+					Name     string
+					Delivery struct {
+						Retry          int
+						DeadLetterSink struct{ URI string }
+					}
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(channels), &list); err != nil {
+		t.Fatal(err)
+	}
+	subscribers := 0
+	for _, channel := range list.Items {
+		for _, s := range channel.Spec.Subscribers {
+			subscribers++
+			if s.Delivery.Retry == 0 || s.Delivery.DeadLetterSink.URI == "" {
+				t.Errorf("%s: %+v", s.Name, s.Delivery)
+			}
+		}
+	}
+	if stages := len(pipeline.Stages()); subscribers < stages {
+		t.Errorf("%d subscribers, for %d stages and more", subscribers, stages)
+	}
+}
+
 func TestRequestedEventStartsOneRunAndItsEndIsTold(t *testing.T) {
 	cluster.Need(t)
 	data, err := json.Marshal(map[string]any{"prompt": prompt, "language": "go"})
