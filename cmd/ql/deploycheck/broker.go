@@ -3,8 +3,11 @@ package deploycheck
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/yaml"
@@ -122,4 +125,60 @@ func (c *checker) content(ctx context.Context, config ref) (map[string]string, e
 		}
 	}
 	return c.api.configMap(ctx, config.Namespace, config.Name)
+}
+
+// judgeChannel looks in the channel of a Broker for subscribers that are no Subscription's any more. Knative patches the one list of a
+// channel from many sides, so that an old subscriber can come back when several Triggers change at once; what is for it comes twice.
+func (c *checker) judgeChannel(ctx context.Context, b object, f *Finding) {
+	var status struct {
+		Annotations struct {
+			APIVersion string `json:"knative.dev/channelAPIVersion"`
+			Kind       string `json:"knative.dev/channelKind"`
+			Name       string `json:"knative.dev/channelName"`
+		} `json:"annotations"`
+	}
+	_ = json.Unmarshal(b.Status, &status) // a Broker of another class has no channel
+	channel := status.Annotations
+	if channel.Name == "" {
+		return
+	}
+	orphans, err := c.orphans(ctx, channel.APIVersion, channel.Kind, b.Metadata.Namespace, channel.Name)
+	switch {
+	case err != nil:
+		f.State, f.Why = Unknown, "it is Ready; whom its channel delivers to is not seen: "+because(err)
+	case len(orphans) > 0:
+		f.State = Wrong
+		f.Why = "its channel delivers to Subscriptions that are no longer there, so events come twice: " + strings.Join(orphans, ", ")
+		f.Hint = fmt.Sprintf("kubectl delete %s %s -n %s; Knative makes it again within minutes, and what is under way in it is lost", strings.ToLower(channel.Kind), channel.Name, b.Metadata.Namespace)
+	}
+}
+
+// orphans are the names of a channel's subscribers whose Subscription is gone.
+func (c *checker) orphans(ctx context.Context, apiVersion, kind, namespace, name string) ([]string, error) {
+	r, err := c.api.resource(ctx, apiVersion, kind)
+	if err != nil {
+		return nil, err
+	}
+	var channel object
+	if err := c.api.get(ctx, root(apiVersion)+"/namespaces/"+namespace+"/"+r.Name+"/"+name, &channel); err != nil {
+		return nil, err
+	}
+	var spec struct {
+		Subscribers []struct {
+			UID  string `json:"uid"`
+			Name string `json:"name"`
+		} `json:"subscribers"`
+	}
+	channel.spec(&spec)
+	subscriptions, err := c.api.list(ctx, "messaging.knative.dev/v1", "subscriptions", namespace, "")
+	if err != nil {
+		return nil, err
+	}
+	var gone []string
+	for _, s := range spec.Subscribers {
+		if !slices.ContainsFunc(subscriptions, func(o object) bool { return o.Metadata.UID == s.UID }) {
+			gone = append(gone, s.Name)
+		}
+	}
+	return gone, nil
 }

@@ -123,6 +123,13 @@ func TestWhatIsLackingOnAScriptedServer(t *testing.T) {
 			},
 			what: "Broker's class", state: deploycheck.Missing, why: "none of mt-broker-controller, mt-broker-filter and mt-broker-ingress", hint: "mt-channel-broker.yaml",
 		},
+		"the Broker's channel has a subscriber of old": {
+			change: func(t *testing.T, s *scripted) {
+				get(s.find(t, "Subscription", "default-stage-documentation"), "metadata")["uid"] = "2"
+			},
+			what: "Broker default in quantumlayer", state: deploycheck.Wrong, why: "no longer there, so events come twice: default-stage-documentation",
+			hint: "kubectl delete inmemorychannel default-kne-trigger -n quantumlayer",
+		},
 		"no networking layer": {
 			change: func(_ *testing.T, s *scripted) {
 				s.remove(func(_, _, name string) bool { return name == "net-kourier-controller" })
@@ -326,6 +333,18 @@ func TestForbiddenIsUnknownOnAScriptedServer(t *testing.T) {
 		if i < 0 || found[i].State != deploycheck.Unknown || !strings.Contains(found[i].Why, "you may not see it") {
 			t.Errorf("%s: %v", what, found[max(i, 0)])
 		}
+	}
+}
+
+// A Broker is Ready by its own word; that nobody saw its channel is said beside it.
+func TestForbiddenChannelIsUnknownOnAScriptedServer(t *testing.T) {
+	t.Parallel()
+	s := deployed(t)
+	s.forbidden = []string{"/inmemorychannels/"}
+	found := s.check(t, deploycheck.Options{})
+	i := slices.IndexFunc(found, func(f deploycheck.Finding) bool { return f.What == "Broker default in quantumlayer" })
+	if i < 0 || found[i].State != deploycheck.Unknown || !strings.Contains(found[i].Why, "whom its channel delivers to is not seen") {
+		t.Errorf("%v", found[max(i, 0)])
 	}
 }
 

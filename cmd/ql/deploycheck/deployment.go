@@ -209,6 +209,9 @@ func (c *checker) judgeReady(ctx context.Context, o object, f *Finding) {
 		return
 	case ready.Status == "True":
 		f.Why = "it is Ready"
+		if o.Kind == "Broker" {
+			c.judgeChannel(ctx, o, f)
+		}
 		return
 	case ready.Status == "False":
 		f.State = Wrong

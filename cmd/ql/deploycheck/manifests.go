@@ -22,6 +22,7 @@ type object struct {
 	Metadata   struct {
 		Name              string            `json:"name"`
 		Namespace         string            `json:"namespace"`
+		UID               string            `json:"uid"`
 		Labels            map[string]string `json:"labels"`
 		Annotations       map[string]string `json:"annotations"`
 		Generation        int64             `json:"generation"`

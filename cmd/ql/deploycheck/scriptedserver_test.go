@@ -54,6 +54,7 @@ func ready(t *testing.T) *scripted {
 		"networking.internal.knative.dev/v1alpha1/Ingress": "ingresses",
 		"eventing.knative.dev/v1/Broker":                   "brokers", "eventing.knative.dev/v1/Trigger": "triggers",
 		"sources.knative.dev/v1/SinkBinding": "sinkbindings", "messaging.knative.dev/v1/InMemoryChannel": "inmemorychannels",
+		"messaging.knative.dev/v1/Subscription": "subscriptions",
 	}}
 }
 
@@ -70,12 +71,19 @@ func deployed(t *testing.T) *scripted {
 		case strings.Contains(o["apiVersion"].(string), ".knative.dev/"):
 			o["status"] = object{"observedGeneration": 1, "conditions": []object{{"type": "Ready", "status": "True"}}}
 		}
+		if o["kind"] == "Broker" {
+			get(o, "status")["annotations"] = object{"knative.dev/channelAPIVersion": "messaging.knative.dev/v1", "knative.dev/channelKind": "InMemoryChannel", "knative.dev/channelName": "default-kne-trigger"}
+		}
 		text, err := yaml.Marshal(o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		s.objects = append(s.objects, documents(t, []byte(strings.ReplaceAll(string(text), "ko://", "registry.example.com/")))...)
 	}
+	s.objects = append(s.objects, documents(t, []byte(`{apiVersion: messaging.knative.dev/v1, kind: InMemoryChannel, metadata: {name: default-kne-trigger, namespace: quantumlayer},
+spec: {subscribers: [{name: default-stage-documentation, uid: "1"}]}}
+---
+{apiVersion: messaging.knative.dev/v1, kind: Subscription, metadata: {name: default-stage-documentation, namespace: quantumlayer, uid: "1"}}`))...)
 	return s
 }
 
