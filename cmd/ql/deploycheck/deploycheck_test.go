@@ -77,6 +77,7 @@ func TestWhatIsLackingOnAScriptedServer(t *testing.T) {
 		from   func(*testing.T) *scripted // nil: deployed
 		change func(*testing.T, *scripted)
 		before bool
+		more   string // manifests beside the platform's
 		// what is lacking, and nothing else; a part of why and hint
 		what, why, hint string
 		state           deploycheck.State
@@ -129,6 +130,17 @@ func TestWhatIsLackingOnAScriptedServer(t *testing.T) {
 			},
 			what: "Broker default in quantumlayer", state: deploycheck.Wrong, why: "no longer there, so events come twice: default-stage-documentation",
 			hint: "kubectl delete inmemorychannel default-kne-trigger -n quantumlayer",
+		},
+		"a name that Traefik is to serve": {
+			change: func(t *testing.T, s *scripted) {
+				s.objects = append(s.objects, documents(t, []byte(`{apiVersion: networking.internal.knative.dev/v1alpha1, kind: Ingress,
+metadata: {name: quantumlayer.example.com, namespace: quantumlayer, annotations: {networking.knative.dev/ingress.class: traefik.ingress.networking.knative.dev}}}
+---
+{apiVersion: serving.knative.dev/v1beta1, kind: DomainMapping, metadata: {name: quantumlayer.example.com, namespace: quantumlayer, generation: 1},
+status: {observedGeneration: 1, conditions: [{type: Ready, status: "True"}]}}`))...)
+			},
+			more: "\n---\n{apiVersion: serving.knative.dev/v1beta1, kind: DomainMapping, metadata: {name: quantumlayer.example.com, namespace: quantumlayer}}\n",
+			what: "DomainMapping quantumlayer.example.com in quantumlayer", state: deploycheck.Wrong, why: "Traefik answers 404", hint: "HTTPS",
 		},
 		"no networking layer": {
 			change: func(_ *testing.T, s *scripted) {
@@ -255,7 +267,7 @@ status: {phase: Running, containerStatuses: [{name: temporal, ready: false, rest
 			}
 			s := tc.from(t)
 			tc.change(t, s)
-			found := lacks(s.check(t, deploycheck.Options{Before: tc.before}))
+			found := lacks(s.check(t, deploycheck.Options{Before: tc.before, Manifests: slices.Concat(config.Platform, []byte(tc.more))}))
 			f := found[tc.what]
 			if f.State != tc.state || !strings.Contains(f.Why, tc.why) || !strings.Contains(f.Hint, tc.hint) {
 				t.Errorf("%s: %+v", tc.what, f)

@@ -209,8 +209,11 @@ func (c *checker) judgeReady(ctx context.Context, o object, f *Finding) {
 		return
 	case ready.Status == "True":
 		f.Why = "it is Ready"
-		if o.Kind == "Broker" {
+		switch o.Kind {
+		case "Broker":
 			c.judgeChannel(ctx, o, f)
+		case "DomainMapping":
+			c.judgeMapping(ctx, o, f)
 		}
 		return
 	case ready.Status == "False":

@@ -61,6 +61,23 @@ func (c *checker) ingress(ctx context.Context) []Finding {
 	return []Finding{ok(what, class+": "+name+" is available")}
 }
 
+// judgeMapping says of a DomainMapping that is Ready whether its name is served: Traefik, up to 3.7, takes no backend without a cluster
+// IP, and that of a DomainMapping is an ExternalName.
+func (c *checker) judgeMapping(ctx context.Context, o object, f *Finding) {
+	routes, err := c.api.list(ctx, "networking.internal.knative.dev/v1alpha1", "ingresses", "", "")
+	if err != nil {
+		f.State, f.Why = Unknown, "it is Ready; which ingress serves it is not seen: "+because(err)
+		return
+	}
+	i := slices.IndexFunc(routes, func(r object) bool {
+		return r.Metadata.Namespace == o.Metadata.Namespace && r.Metadata.Name == o.Metadata.Name
+	})
+	if i >= 0 && routes[i].class() == "traefik.ingress.networking.knative.dev" {
+		f.State, f.Why = Wrong, "it is Ready, and yet Traefik answers 404 for its name"
+		f.Hint = "another ingress can serve this one name: docs/operations/deploy.md, HTTPS"
+	}
+}
+
 // class is the networking layer that a route asks for.
 func (o object) class() string {
 	for _, key := range []string{"networking.knative.dev/ingress.class", "networking.knative.dev/ingress-class"} {
