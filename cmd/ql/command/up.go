@@ -193,11 +193,12 @@ func (a *app) greet(base, dir, log string, own bool, environ map[string]string, 
   Data   %s
   Log    %s
   Model  %s
+  Page   %s, to start and follow runs in a browser
   API    %s/openapi.json
 
   Try    %s "A REST API for a lending library: members, books, loans."
   Stop   Ctrl-C; runs under way go on when "ql up" starts again
-%s`, base, dir, log, model, base, generate, goOn(going))
+%s`, base, dir, log, model, base, base, generate, goOn(going))
 }
 
 // goOn says which runs go on, and why nothing may be seen of that at first: of a worker that was killed Temporal only knows by
