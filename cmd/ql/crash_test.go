@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,8 +32,8 @@ func goEnv(name string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// up starts "ql up" over a data folder and gives its process and a client of it.
-func up(t *testing.T, dir string) (*exec.Cmd, *workflowclient.Client) {
+// up starts "ql up" over a data folder and gives its process and a client of it. It must say that these runs go on.
+func up(t *testing.T, dir string, going ...string) (*exec.Cmd, *workflowclient.Client) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {
@@ -52,9 +53,12 @@ func up(t *testing.T, dir string) (*exec.Cmd, *workflowclient.Client) {
 		t.Fatalf("ql up says nothing: %v", err)
 	}
 	go io.Copy(io.Discard, out) // so that it never waits for us
-	var said struct{ URL string }
-	if err := json.Unmarshal(line, &said); err != nil {
-		t.Fatalf("ql up says %s: %v", line, err)
+	var said struct {
+		URL  string
+		Runs []string
+	}
+	if err := json.Unmarshal(line, &said); err != nil || !slices.Equal(said.Runs, going) {
+		t.Fatalf("ql up says %s, where the runs %q go on: %v", line, going, err)
 	}
 	c, err := workflowclient.New(said.URL)
 	if err != nil {
@@ -92,7 +96,7 @@ func TestKilledInAnyStage(t *testing.T) {
 	for _, stage := range []pipeline.Stage{pipeline.PromptEnhancement, pipeline.RequirementsParsing, pipeline.CodeGeneration, pipeline.VerificationStep} {
 		seen = awaitStage(t, c, started.ID, seen, stage, finished)
 		kill(t, cmd)
-		cmd, c = up(t, dir)
+		cmd, c = up(t, dir, started.ID)
 	}
 	run := awaitEnd(t, c, started.ID, seen)
 	if !live.Verified(run) {

@@ -190,6 +190,21 @@ func (c *Client) Drops(ctx context.Context, id string, stage pipeline.Stage, kin
 	}
 }
 
+// Drop gives a drop of a run with its artifact, which was checked against the drop's digest.
+func (c *Client) Drop(ctx context.Context, id, dropID string) (drop.Drop, error) {
+	var d drop.Drop
+	if err := c.json(ctx, http.MethodGet, path(id)+"/drops/"+url.PathEscape(dropID), nil, nil, &d); err != nil {
+		return drop.Drop{}, err
+	}
+	if err := d.Validate(); err != nil {
+		return drop.Drop{}, c.stranger("a drop that is damaged (" + err.Error() + ")")
+	}
+	if d.ID != dropID {
+		return drop.Drop{}, c.stranger("drop " + d.ID + " when asked for " + dropID)
+	}
+	return d, nil
+}
+
 // Files gives the files of a run's project as far as there are any, by path.
 func (c *Client) Files(ctx context.Context, id string) ([]workflow.FileRef, error) {
 	var list workflow.FileIndex

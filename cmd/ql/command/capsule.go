@@ -36,7 +36,7 @@ func (a *app) capsuleVerify() *cobra.Command {
 is not what its manifest says.`,
 		Example: `  ql capsule verify library.tar.gz
   ql capsule verify library.tar.gz --json`,
-		Args:              args(cobra.ExactArgs(1)),
+		Args:              arguments,
 		ValidArgsFunction: capsuleFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := openCapsule(args[0])
@@ -87,7 +87,7 @@ func (a *app) capsuleInspect() *cobra.Command {
 		Short: "Show what a capsule says of itself, without verifying it",
 		Example: `  ql capsule inspect library.tar.gz
   ql capsule inspect library.tar.gz --json`,
-		Args:              args(cobra.ExactArgs(1)),
+		Args:              arguments,
 		ValidArgsFunction: capsuleFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := openCapsule(args[0])
@@ -148,7 +148,7 @@ func (a *app) capsuleExtract() *cobra.Command {
 		Short: "Verify a capsule and write its project into a folder",
 		Example: `  ql capsule extract library.tar.gz ./library
   ql capsule extract library.tar.gz ./library --force --json`,
-		Args:              args(cobra.ExactArgs(2)),
+		Args:              arguments,
 		ValidArgsFunction: capsuleFiles,
 		RunE: func(_ *cobra.Command, args []string) error {
 			file, err := openCapsule(args[0])

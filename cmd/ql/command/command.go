@@ -120,11 +120,12 @@ func (a *app) root() *cobra.Command {
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	flags := root.PersistentFlags()
-	flags.BoolVar(&a.json, "json", false, "write JSON, for programs")
-	flags.StringVar(&a.server, "server", "", "`URL` of a running platform (default: $QL_SERVER, else the one that uses $QL_HOME, else one in this process)")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
-	root.AddCommand(a.generate(), a.up(), a.list(), a.deadLetters(), a.status(), a.drops(), a.cancel(), a.resume(), a.capsule(), a.deploy(), a.version(), a.completion())
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "write JSON, for programs")
+	root.SetFlagErrorFunc(wrongFlag)
+	for _, cmd := range []*cobra.Command{a.generate(), a.list(), a.deadLetters(), a.status(), a.files(), a.drops(), a.cancel(), a.resume()} {
+		root.AddCommand(a.onPlatform(cmd))
+	}
+	root.AddCommand(a.up(), a.capsule(), a.deploy(), a.version(), a.completion())
 	root.SetHelpCommand(&cobra.Command{Use: "help [command]", Hidden: true, Short: "Help about a command", Run: func(cmd *cobra.Command, args []string) {
 		target, _, err := root.Find(args)
 		if err != nil || target == nil {
@@ -145,16 +146,6 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 		err = fmt.Errorf("%w; did you mean %s?", err, strings.Join(near, " or "))
 	}
 	return usage(cmd, err)
-}
-
-// args turns cobra's complaint about arguments into bad input with a pointer to the help.
-func args(check cobra.PositionalArgs) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, values []string) error {
-		if err := check(cmd, values); err != nil {
-			return usage(cmd, err)
-		}
-		return nil
-	}
 }
 
 // terminal says whether w is a terminal that can redraw lines.

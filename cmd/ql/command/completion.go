@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/home"
+	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/live"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
@@ -31,7 +33,7 @@ from the platform, when it runs. In bash it needs the package bash-completion: i
   ql completion zsh > "${fpath[1]}/_ql"
   ql completion fish > ~/.config/fish/completions/ql.fish`,
 		ValidArgs: shells,
-		Args:      args(cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs)),
+		Args:      arguments,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var script bytes.Buffer
 			var err error
@@ -78,41 +80,82 @@ func frameworks(request *pipeline.Request) func(string) []string {
 
 // completeRun gives the IDs of runs, newest first, from a platform that runs. It never starts one.
 func (a *app) completeRun(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	const nothing = cobra.ShellCompDirectiveNoFileComp
-	if len(args) > 0 {
-		return nil, nothing
+	return a.completeRunAnd(nil)(cmd, args, prefix)
+}
+
+// completeRunAnd completes the ID of a run as completeRun does, and then what a run has, if anything.
+func (a *app) completeRunAnd(has func(context.Context, *workflowclient.Client, string) ([]string, error)) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		const nothing = cobra.ShellCompDirectiveNoFileComp
+		c := a.someClient()
+		if c == nil || len(args) > 1 || len(args) == 1 && has == nil {
+			return nil, nothing
+		}
+		ctx := cmd.Context()
+		if ctx == nil { // cobra completes without one
+			ctx = context.Background()
+		}
+		ctx, cancel := context.WithTimeout(ctx, completionWait)
+		defer cancel()
+		var all []string
+		var err error
+		if len(args) == 1 {
+			all, err = has(ctx, c, args[0])
+		} else {
+			all, err = runIDs(ctx, c)
+		}
+		if err != nil { // nobody is there to be told
+			return nil, nothing
+		}
+		all = slices.DeleteFunc(all, func(s string) bool { return !strings.HasPrefix(s, prefix) })
+		return all, nothing | cobra.ShellCompDirectiveKeepOrder
 	}
+}
+
+// someClient gives a client of a platform that runs, or nil.
+func (a *app) someClient() *workflowclient.Client {
 	base := a.serverURL()
 	if base == "" {
 		dir, err := home.Dir(a.getenv)
 		if err != nil {
-			return nil, nothing
+			return nil
 		}
 		holder, found, err := home.Find(dir)
 		if err != nil || !found {
-			return nil, nothing
+			return nil
 		}
 		base = holder.URL
 	}
 	c, err := workflowclient.New(base)
 	if err != nil {
-		return nil, nothing
+		return nil
 	}
-	ctx := cmd.Context()
-	if ctx == nil { // cobra completes without one
-		ctx = context.Background()
-	}
-	ctx, cancel := context.WithTimeout(ctx, completionWait)
-	defer cancel()
+	return c
+}
+
+func runIDs(ctx context.Context, c *workflowclient.Client) ([]string, error) {
 	runs, err := c.List(ctx, completionRuns)
-	if err != nil {
-		return nil, nothing
-	}
 	var ids []string
 	for _, run := range runs {
-		if strings.HasPrefix(run.ID, prefix) {
-			ids = append(ids, run.ID+"\t"+string(run.Status)+": "+runRow(run)[4])
-		}
+		ids = append(ids, run.ID+"\t"+string(run.Status)+": "+runRow(run)[4])
 	}
-	return ids, nothing | cobra.ShellCompDirectiveKeepOrder
+	return ids, err
+}
+
+func completeFile(ctx context.Context, c *workflowclient.Client, id string) ([]string, error) {
+	files, err := c.Files(ctx, id)
+	var paths []string
+	for _, f := range files {
+		paths = append(paths, live.Clean(f.Path))
+	}
+	return paths, err
+}
+
+func completeDrop(ctx context.Context, c *workflowclient.Client, id string) ([]string, error) {
+	drops, err := c.Drops(ctx, id, "", "")
+	var ids []string
+	for _, d := range drops {
+		ids = append(ids, d.ID+"\t"+live.Clean(strings.TrimSpace(d.Stage+" "+string(d.Type)+" "+d.Name())))
+	}
+	return ids, err
 }

@@ -21,7 +21,7 @@ answered to the last try. Send such an event to the Broker again once its reason
 sent, with the content type application/cloudevents+json.`,
 		Example: `  ql dead-letters --server https://workflow-api.quantumlayer.example.com
   ql dead-letters --json`,
-		Args: args(cobra.NoArgs),
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			letters := []workflow.DeadLetter{}
 			err := a.with(cmd.Context(), look, modelFlags{}, func(ctx context.Context, s *session) (err error) {

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -60,11 +59,8 @@ Exit codes:
   ql deploy check --context staging
   kubectl kustomize --load-restrictor LoadRestrictionsNone config/eventing-jetstream | ql deploy check -f -
   ql deploy check --json`,
-		Args: args(cobra.NoArgs),
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if a.server != "" {
-				return usage(cmd, errors.New("--server names a platform; check asks the cluster, which --context names"))
-			}
 			manifests, err := a.manifests(file)
 			if err != nil {
 				return err

@@ -47,7 +47,11 @@ func isExit(err error) bool {
 
 // usage is bad input that the command's help explains.
 func usage(cmd *cobra.Command, err error) error {
-	return fault.New(fault.Invalid, "%w", err).WithHint("see %s --help", cmd.CommandPath())
+	hint := fmt.Sprintf("see %s --help", cmd.CommandPath())
+	if !cmd.HasSubCommands() {
+		hint = "usage: " + cmd.UseLine() + "\n" + hint
+	}
+	return fault.New(fault.Invalid, "%w", err).WithHint("%s", hint)
 }
 
 // exitCode says how ql ends with this error.

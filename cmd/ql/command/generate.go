@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -48,9 +49,9 @@ With --json every event of the run is one line of JSON, and the last line is the
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&request.Language, "language", "l", "", "programming `language` (default: go)")
-	flags.StringVarP(&request.Type, "type", "t", "", "`kind` of project: auto, api, cli or library (default: auto)")
-	flags.StringVar(&request.Framework, "framework", "", "`framework` of the language (default: the language's first)")
+	flags.StringVarP(&request.Language, "language", "l", "", "programming `language`: "+choices(pipeline.Languages()))
+	flags.StringVarP(&request.Type, "type", "t", "", "`kind` of project: "+choices(pipeline.ProjectTypes()))
+	flags.StringVar(&request.Framework, "framework", "", "`framework` of the language: "+frameworkChoices())
 	flags.StringVarP(&file, "prompt-file", "f", "", "read the prompt from a `file`")
 	t.register(cmd)
 	model.register(cmd)
@@ -58,6 +59,20 @@ With --json every event of the run is one line of JSON, and the last line is the
 	complete(cmd, "type", func(string) []string { return pipeline.ProjectTypes() })
 	complete(cmd, "framework", frameworks(&request))
 	return cmd
+}
+
+// choices lists the values of a flag, of which the first is the default.
+func choices(values []string) string {
+	return strings.Join(values, ", ") + " (default: " + values[0] + ")"
+}
+
+// frameworkChoices lists the frameworks of each language.
+func frameworkChoices() string {
+	var all []string
+	for _, language := range pipeline.Languages() {
+		all = append(all, language+": "+strings.Join(pipeline.Frameworks(language), ", "))
+	}
+	return strings.Join(all, "; ") + " (default: the language's first)"
 }
 
 func (a *app) runNew(ctx context.Context, request pipeline.Request, t target, model modelFlags) error {

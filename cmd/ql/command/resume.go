@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
@@ -22,7 +23,7 @@ project of one that is done. Finished stages are never done again. With --retry,
 again too.`,
 		Example: `  ql resume run-k4w2m7x5q3b6d7fa --out ./library
   ql resume run-k4w2m7x5q3b6d7fa --capsule library.tar.gz --json`,
-		Args:              args(cobra.ExactArgs(1)),
+		Args:              arguments,
 		ValidArgsFunction: a.completeRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := t.check(); err != nil {
@@ -51,16 +52,29 @@ func (a *app) goOn(ctx context.Context, s *session, id string, t target, better 
 	if err != nil {
 		return err
 	}
-	if again(run, better) {
-		var change workflow.Retry // without a model it asks the one that it asked before
-		if model != "" {
-			change.Model = &model
+	if !again(run, better) {
+		if model != "" && model != run.Request.Model {
+			return keepsModel(run)
 		}
-		if run, err = s.Retry(ctx, id, change); err != nil {
-			return err
-		}
+		return a.finish(ctx, s, run, t)
+	}
+	var change workflow.Retry // without a model it asks the one that it asked before
+	if model != "" {
+		change.Model = &model
+	}
+	if run, err = s.Retry(ctx, id, change); err != nil {
+		return err
 	}
 	return a.finish(ctx, s, run, t)
+}
+
+// keepsModel refuses another model for a run that is not tried again.
+func keepsModel(run workflow.Run) error {
+	hint := "leave --llm-model out"
+	if again(run, true) {
+		hint += ", or try the run again: --retry"
+	}
+	return fault.New(fault.Invalid, "run %s is %s: only another attempt can have another model", run.ID, run.Status).WithHint("%s", hint)
 }
 
 // again says whether a run is tried again: one that has no result, or one whose result is to be bettered.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -16,7 +15,6 @@ import (
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/live"
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
-	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
@@ -30,7 +28,7 @@ func (a *app) list() *cobra.Command {
 		Short: "List the runs, newest first",
 		Example: `  ql list
   ql list --limit 100 --json`,
-		Args: args(cobra.NoArgs),
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			runs := []workflow.Summary{}
 			err := a.with(cmd.Context(), look, modelFlags{}, func(ctx context.Context, s *session) (err error) {
@@ -90,7 +88,7 @@ func (a *app) status() *cobra.Command {
 		Short: "Show how a run stands",
 		Example: `  ql status run-k4w2m7x5q3b6d7fa
   ql status run-k4w2m7x5q3b6d7fa --json`,
-		Args:              args(cobra.ExactArgs(1)),
+		Args:              arguments,
 		ValidArgsFunction: a.completeRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withRun(cmd.Context(), look, args[0], func(ctx context.Context, s *session) error {
@@ -112,58 +110,13 @@ func (a *app) status() *cobra.Command {
 	}
 }
 
-func (a *app) drops() *cobra.Command {
-	var stage, kind string
-	cmd := &cobra.Command{
-		Use:   "drops ID",
-		Short: "List what the stages of a run made",
-		Example: `  ql drops run-k4w2m7x5q3b6d7fa
-  ql drops run-k4w2m7x5q3b6d7fa --stage code-generation --type file --json`,
-		Args:              args(cobra.ExactArgs(1)),
-		ValidArgsFunction: a.completeRun,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if stage != "" {
-				if err := checkStage(stage); err != nil {
-					return usage(cmd, fmt.Errorf("--stage: %w", err))
-				}
-			}
-			if kind != "" && !slices.Contains(dropTypes(), kind) {
-				return usage(cmd, fmt.Errorf("--type: %q is unknown; known: %s", kind, strings.Join(dropTypes(), ", ")))
-			}
-			return a.withRun(cmd.Context(), look, args[0], func(ctx context.Context, s *session) error {
-				drops, err := s.Drops(ctx, args[0], pipeline.Stage(stage), drop.Type(kind))
-				if err != nil {
-					return err
-				}
-				if a.json {
-					return a.encode(struct {
-						Drops []drop.Drop `json:"drops"`
-					}{drops})
-				}
-				if len(drops) == 0 {
-					return a.print("No such drops.\n")
-				}
-				return a.table([]string{"ID", "STAGE", "TYPE", "ROUND", "SIZE", "NAME"}, len(drops), func(i int) []string {
-					d := drops[i]
-					return []string{d.ID, d.Stage, string(d.Type), fmt.Sprint(d.Version), live.Size(d.Size), d.Name()}
-				})
-			})
-		},
-	}
-	cmd.Flags().StringVar(&stage, "stage", "", "only of this `stage`")
-	cmd.Flags().StringVar(&kind, "type", "", "only of this `type`, e.g. file")
-	complete(cmd, "stage", func(string) []string { return stageNames() })
-	complete(cmd, "type", func(string) []string { return dropTypes() })
-	return cmd
-}
-
 func (a *app) cancel() *cobra.Command {
 	return &cobra.Command{
 		Use:   "cancel ID",
 		Short: "End a run; what it made so far is kept",
 		Example: `  ql cancel run-k4w2m7x5q3b6d7fa
   ql cancel run-k4w2m7x5q3b6d7fa --json`,
-		Args:              args(cobra.ExactArgs(1)),
+		Args:              arguments,
 		ValidArgsFunction: a.completeRun,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.withRun(cmd.Context(), steer, args[0], func(ctx context.Context, s *session) error {
@@ -217,38 +170,12 @@ func checkID(id string) error {
 	return nil
 }
 
-// unknownRun says what to do about an ID that nobody knows.
+// unknownRun says what to do about an ID that nobody knows. What has a hint already is about something else.
 func unknownRun(err error, id string) error {
-	if errors.Is(err, errUnused) || fault.Is(err, fault.NotFound) {
+	if errors.Is(err, errUnused) || fault.Is(err, fault.NotFound) && fault.From(err).Hint == "" {
 		return fault.New(fault.NotFound, "there is no run %s", id).WithHint("\"ql list\" shows the runs there are")
 	}
 	return err
-}
-
-func stageNames() []string {
-	var names []string
-	for _, stage := range append(pipeline.Stages(), pipeline.VerificationStep, pipeline.PackagingStep) {
-		names = append(names, string(stage))
-	}
-	return names
-}
-
-func dropTypes() []string {
-	var names []string
-	for _, kind := range drop.Types() {
-		names = append(names, string(kind))
-	}
-	return names
-}
-
-func checkStage(name string) error {
-	if stage := pipeline.Stage(name); stage == pipeline.VerificationStep || stage == pipeline.PackagingStep {
-		return nil
-	}
-	if _, err := pipeline.ParseStage(name); err != nil {
-		return fmt.Errorf("%q is unknown; known: %s", name, strings.Join(stageNames(), ", "))
-	}
-	return nil
 }
 
 // encode writes one line of JSON.

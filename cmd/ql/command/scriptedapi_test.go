@@ -84,6 +84,8 @@ func newScriptedAPI(s scenario, capsule []byte) *scriptedAPI {
 	mux.HandleFunc("GET /v1/workflows/{id}", api.known(func(w http.ResponseWriter, _ *http.Request, id string) { reply(w, 200, api.run(id)) }))
 	mux.HandleFunc("GET /v1/workflows/{id}/events", api.known(api.events))
 	mux.HandleFunc("GET /v1/workflows/{id}/drops", api.known(api.drops))
+	mux.HandleFunc("GET /v1/workflows/{id}/drops/{drop}", api.known(api.drop))
+	mux.HandleFunc("GET /v1/workflows/{id}/files", api.known(api.files))
 	mux.HandleFunc("GET /v1/workflows/{id}/capsule", api.known(func(w http.ResponseWriter, _ *http.Request, _ string) {
 		w.Header().Set("Content-Type", "application/gzip")
 		_, _ = w.Write(api.capsule)
@@ -169,19 +171,52 @@ func (api *scriptedAPI) cancel(w http.ResponseWriter, r *http.Request, id string
 	w.WriteHeader(http.StatusAccepted)
 }
 
+// made gives the drops of a run: a stage's result, a file with what a terminal must not get, and an archive.
+func (api *scriptedAPI) made(id string) []drop.Drop {
+	var drops []drop.Drop
+	for _, d := range []drop.Drop{
+		{Stage: string(pipeline.CodeGeneration), Type: drop.TypeResult, Artifact: []byte(`{"files":[]}`)},
+		{Stage: string(pipeline.CodeGeneration), Type: drop.TypeFile, Metadata: map[string]string{drop.MetadataPath: "main.go"}, Artifact: []byte("package main\n\n\tvar title = \"\x1b]0;owned\a\"\n")},
+		{Stage: string(pipeline.PackagingStep), Type: drop.TypeCapsule, Artifact: api.capsule},
+	} {
+		d.WorkflowID, d.Timestamp = id, scriptBegan
+		sealed, err := drop.Seal(d)
+		if err != nil {
+			panic(err)
+		}
+		drops = append(drops, sealed)
+	}
+	return drops
+}
+
 func (api *scriptedAPI) drops(w http.ResponseWriter, r *http.Request, id string) {
 	drops := []drop.Drop{}
-	for i, name := range []string{"", "main.go"} {
-		d := drop.Drop{ID: fmt.Sprintf("drop_%032d", i), WorkflowID: id, Stage: string(pipeline.CodeGeneration), Type: drop.TypeResult, Timestamp: scriptBegan, SHA256: drop.Digest(nil), Size: int64(1000 * (i + 1))}
-		if name != "" {
-			d.Type, d.Metadata = drop.TypeFile, map[string]string{drop.MetadataPath: name}
-		}
+	for _, d := range api.made(id) {
 		q := r.URL.Query()
 		if (q.Get("stage") == "" || q.Get("stage") == d.Stage) && (q.Get("type") == "" || q.Get("type") == string(d.Type)) {
+			d.Artifact = nil
 			drops = append(drops, d)
 		}
 	}
 	reply(w, 200, map[string]any{"drops": drops})
+}
+
+func (api *scriptedAPI) drop(w http.ResponseWriter, r *http.Request, id string) {
+	for _, d := range api.made(id) {
+		if d.ID == r.PathValue("drop") {
+			if api.scenario.wrongDigest {
+				d.Artifact = []byte("changed")
+			}
+			reply(w, 200, d)
+			return
+		}
+	}
+	fault.Write(w, r, fault.New(fault.NotFound, "run %s has no drop %s", id, r.PathValue("drop")))
+}
+
+func (api *scriptedAPI) files(w http.ResponseWriter, _ *http.Request, id string) {
+	d := api.made(id)[1]
+	reply(w, 200, workflow.FileIndex{Files: []workflow.FileRef{{Path: d.Name(), DropID: d.ID, SHA256: d.SHA256, Size: d.Size, Stage: pipeline.CodeGeneration}}})
 }
 
 // script is the run's events, those of its earlier attempts first.

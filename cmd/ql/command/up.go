@@ -4,17 +4,22 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/home"
+	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/live"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/filelock"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
+	"github.com/quantumlayer-dev/quantumlayer/shared/workflowclient"
 )
 
 // defaultAddress is where "ql up" listens: this machine only.
@@ -43,13 +48,10 @@ There are no accounts: whoever reaches the address can use the platform, so it l
 		Example: `  ql up
   ql up --addr 127.0.0.1:9090 --data ./data --log -
   QL_DATABASE_URL=postgres://ql@localhost/ql ql up --llm-url http://127.0.0.1:11434/v1 --llm-model qwen3-coder`,
-		Args: args(cobra.NoArgs),
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkAddress(address); err != nil {
 				return err
-			}
-			if a.server != "" {
-				return usage(cmd, errors.New("--server names a platform that runs already; up starts one"))
 			}
 			return a.serve(cmd.Context(), address, data, log, model)
 		},
@@ -104,7 +106,11 @@ func (a *app) serve(ctx context.Context, address, data, log string, model modelF
 	if err := h.Announce(home.Holder{URL: platform.URL(), PID: os.Getpid(), Stays: true}); err != nil {
 		return err
 	}
-	if err := a.greet(platform.URL(), h.Dir(), file.Name(), data != "", environ); err != nil {
+	going, err := underWay(ctx, platform.URL())
+	if err != nil { // the platform runs all the same, and "ql list" says what is wrong
+		logger.WarnContext(ctx, "runs under way cannot be listed", "cause", err.Error())
+	}
+	if err := a.greet(platform.URL(), h.Dir(), file.Name(), data != "", environ, going); err != nil {
 		return err
 	}
 	select {
@@ -150,10 +156,29 @@ func logFile(dir, log string) (*os.File, error) {
 	return file, nil
 }
 
+// underWay gives the IDs of runs that go on now that the platform has started: the first twenty.
+func underWay(ctx context.Context, base string) ([]string, error) {
+	c, err := workflowclient.New(base)
+	if err != nil {
+		return nil, err
+	}
+	ids := []string{}
+	page, err := c.Page(ctx, workflow.Running, "", 20)
+	for _, run := range page.Runs {
+		ids = append(ids, run.ID)
+	}
+	return ids, err
+}
+
 // greet says where the platform is and what to do with it. One with a data folder of its own is not found without its URL.
-func (a *app) greet(base, dir, log string, own bool, environ map[string]string) error {
+func (a *app) greet(base, dir, log string, own bool, environ map[string]string, going []string) error {
 	if a.json {
-		return a.encode(map[string]string{"url": base, "data": dir, "log": log})
+		return a.encode(struct {
+			URL  string   `json:"url"`
+			Data string   `json:"data"`
+			Log  string   `json:"log"`
+			Runs []string `json:"runs"` // that go on, the first twenty
+		}{base, dir, log, going})
 	}
 	model := "blueprint, built in; --llm-url asks another"
 	if server := environ["QL_LLM_URL"]; server != "" {
@@ -168,11 +193,22 @@ func (a *app) greet(base, dir, log string, own bool, environ map[string]string) 
   Data   %s
   Log    %s
   Model  %s
+  Page   %s, to start and follow runs in a browser
   API    %s/openapi.json
 
   Try    %s "A REST API for a lending library: members, books, loans."
   Stop   Ctrl-C; runs under way go on when "ql up" starts again
-`, base, dir, log, model, base, generate)
+%s`, base, dir, log, model, base, base, generate, goOn(going))
+}
+
+// goOn says which runs go on, and why nothing may be seen of that at first: of a worker that was killed Temporal only knows by
+// the heartbeats that no longer come.
+func goOn(going []string) string {
+	if len(going) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\nGoing on: %s\nA stage that was cut off, by a crash or kill, starts again after about %s, when its heartbeat is missed.\n",
+		strings.Join(going, ", "), live.Duration(workflow.DefaultHeartbeatTimeout))
 }
 
 // redact hides a password in a URL.

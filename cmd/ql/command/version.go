@@ -35,7 +35,7 @@ func (a *app) version() *cobra.Command {
 		Short: "Show the version of ql",
 		Example: `  ql version
   ql version --json`,
-		Args: args(cobra.NoArgs),
+		Args: arguments,
 		RunE: func(*cobra.Command, []string) error {
 			b := readBuild()
 			if a.json {

@@ -36,6 +36,19 @@ func Lines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
+// Text makes text of many lines safe for a terminal as Clean does, and keeps its line breaks, tabs and spaces.
+func Text(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n', r == '\t':
+			return r
+		case unicode.IsControl(r), unicode.In(r, unicode.Bidi_Control):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "\uFFFD"))
+}
+
 // Duration writes a duration as a person reads it: 0.3s, 42s, 3m07s, 1h02m.
 func Duration(d time.Duration) string {
 	switch d = max(d, 0); {

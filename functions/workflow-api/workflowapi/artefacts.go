@@ -46,6 +46,8 @@ func (a *api) registerArtefacts(h huma.API) {
 	h.OpenAPI().Components.Schemas.RegisterTypeAlias(typeOf[drop.Drop](), typeOf[drop.Document]())
 	huma.Register(h, operation("list-drops", http.MethodGet, runPath+"/drops", "artefacts", "List what the stages made",
 		"", http.StatusOK, 404, 422, 503), a.listDrops)
+	huma.Register(h, operation("get-drop", http.MethodGet, runPath+"/drops/{drop}", "artefacts", "Read a drop with its artifact",
+		"", http.StatusOK, 404, 422, 503), a.drop)
 	huma.Register(h, operation("list-files", http.MethodGet, runPath+"/files", "artefacts", "List the files of the project",
 		"While the run goes on, those that there are so far.", http.StatusOK, 404, 503), a.listFiles)
 	stream := func(id, path, summary, media string) huma.Operation {
@@ -74,6 +76,20 @@ func (a *api) listDrops(ctx context.Context, in *dropsInput) (*dropsPage, error)
 	page := &dropsPage{}
 	page.Body.Drops, page.Body.Cursor = append([]drop.Drop{}, found.Drops...), found.Next
 	return page, nil
+}
+
+func (a *api) drop(ctx context.Context, in *struct {
+	RunID
+	Drop string `path:"drop" maxLength:"64" pattern:"^drop_[0-9a-f]{32}$" doc:"ID of the drop" example:"drop_0f3a6c1e5d7b9a2c4e6f8091a2b3c4d5"`
+}) (*struct{ Body drop.Drop }, error) {
+	if _, err := a.describe(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	d, err := a.Drops.Get(ctx, a.tenant, in.Drop)
+	if errors.Is(err, drop.ErrNotFound) || err == nil && d.WorkflowID != in.ID {
+		return nil, fault.New(fault.NotFound, "run %s has no drop %s", in.ID, in.Drop).WithHint("GET %s/%s/drops lists them", runsPath, in.ID)
+	}
+	return &struct{ Body drop.Drop }{d}, err
 }
 
 func (a *api) listFiles(ctx context.Context, in *RunID) (*filesList, error) {

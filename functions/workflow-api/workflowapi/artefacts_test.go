@@ -56,6 +56,20 @@ func TestWhatARunMade(t *testing.T) {
 		t.Errorf("drops of code-generation:\n%s", diff)
 	}
 
+	for _, d := range drops {
+		got, err := c.Drop(t.Context(), id, d.ID)
+		if err != nil || got.Address() != d.Address() || int64(len(got.Artifact)) != d.Size {
+			t.Errorf("drop %s read by itself is %s, %d bytes (%v)", d.Address(), got.Address(), len(got.Artifact), err)
+		}
+	}
+	_, err = c.Drop(t.Context(), id, "drop_"+strings.Repeat("0", 32))
+	wantFault(t, err, fault.NotFound)
+	_, err = c.Drop(t.Context(), id, "drop_1")
+	wantFault(t, err, fault.Unprocessable)
+	other := create(t, c, &generationtest.Script{})
+	_, err = c.Drop(t.Context(), other, drops[0].ID) // it is there, in another run
+	wantFault(t, err, fault.NotFound)
+
 	var archive bytes.Buffer
 	if err := c.Capsule(t.Context(), id, &archive); err != nil {
 		t.Fatal(err)
@@ -136,7 +150,7 @@ func TestOpenAPIDescribesEveryRoute(t *testing.T) {
 	want := map[string]string{
 		"POST /v1/workflows": "start-run", "GET /v1/workflows": "list-runs", "GET /v1/workflows/{id}": "get-run",
 		"DELETE /v1/workflows/{id}": "cancel-run", "POST /v1/workflows/{id}/retry": "retry-run",
-		"GET /v1/workflows/{id}/events": "stream-events", "GET /v1/workflows/{id}/drops": "list-drops",
+		"GET /v1/workflows/{id}/events": "stream-events", "GET /v1/workflows/{id}/drops": "list-drops", "GET /v1/workflows/{id}/drops/{drop}": "get-drop",
 		"GET /v1/workflows/{id}/files": "list-files", "GET /v1/workflows/{id}/files/{path}": "get-file",
 		"GET /v1/workflows/{id}/capsule": "get-capsule", "GET /v1/dead-letters": "list-dead-letters", "GET /": "get-index",
 	}

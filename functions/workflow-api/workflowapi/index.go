@@ -28,6 +28,7 @@ type indexLinks struct {
 
 func registerIndex(h huma.API) {
 	op := huma.Operation{OperationID: "get-index", Method: http.MethodGet, Path: "/{$}", Summary: "Find the way", Tags: []string{"runs"}}
+	op.Description = "Browsers, and others who ask for text/html, get a page to start and follow runs with."
 	huma.Register(h, op, func(context.Context, *struct{}) (*struct{ Body index }, error) {
 		answer := &struct{ Body index }{index{Name: apiName, Version: apiVersion}}
 		answer.Body.Links.OpenAPI, answer.Body.Links.Runs = "/openapi.json", runsPath
@@ -37,6 +38,7 @@ func registerIndex(h huma.API) {
 	paths := h.OpenAPI().Paths
 	paths["/"] = paths["/{$}"]
 	delete(paths, "/{$}")
+	paths["/"].Get.Responses["200"].Content["text/html"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 }
 
 // orProblem answers a path that mux does not have with a problem document, as every other error is.

@@ -105,7 +105,7 @@ func Handler(ctx context.Context, parts Parts) http.Handler {
 	a.registerDeadLetters(h)
 	mux.Handle("POST "+eventsPath, runner.Receiver(a.requested))
 	registerIndex(h)
-	return orProblem(mux)
+	return thePage().orPage(orProblem(mux))
 }
 
 const description = `A prompt becomes a software project in twelve stages. Post the prompt, follow the run by its events, then take the capsule.

@@ -211,6 +211,8 @@ func TestUnknownRun(t *testing.T) {
 	wantFault(t, err, fault.NotFound)
 	_, err = c.Drops(t.Context(), "run-none", "", "")
 	wantFault(t, err, fault.NotFound)
+	_, err = c.Drop(t.Context(), "run-none", "drop_"+strings.Repeat("0", 32))
+	wantFault(t, err, fault.NotFound)
 	_, err = c.File(t.Context(), "run-none", "go.mod")
 	wantFault(t, err, fault.NotFound)
 	wantFault(t, c.Capsule(t.Context(), "run-none", nil), fault.NotFound)
