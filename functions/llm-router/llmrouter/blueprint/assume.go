@@ -17,6 +17,9 @@ func (x *reader) link() {
 			x.apply([]fact{{kind: "+thing", e: word}})
 		}
 	}
+	if x.headThing != "" && len(x.p.Entities) > 0 {
+		x.apply([]fact{{kind: "+thing", e: x.headThing}})
+	}
 	for _, e := range x.p.words() {
 		if !x.described[e] {
 			x.defaults(e)

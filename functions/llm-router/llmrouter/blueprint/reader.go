@@ -1,6 +1,7 @@
 package blueprint
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -12,10 +13,13 @@ import (
 type reader struct {
 	p           *project
 	subject     string          // what the project is called in the prompt: lending library
+	headThing   string          // well-known thing that the head names in front of a list: tasks: reminders, tags; or ""
 	described   map[string]bool // things whose fields the prompt names
+	of          string          // thing whose fields the clause that is read may list without a word more, or ""
 	assumptions []string
 	unused      []string
 	used        int
+	longest     int // items in the longest list
 }
 
 // refusal says why a prompt is not for us.
@@ -23,25 +27,29 @@ type refusal struct{ reason string }
 
 func (r *refusal) Error() string { return r.reason }
 
-const knows = "blueprint-1 writes three kinds of Go projects: a REST API, a command-line tool or a library that keeps things with fields, " +
-	"relations and rules, e.g. \"A REST API for a lending library: members, books, loans. A member borrows at most five books.\" " +
-	"For anything else use a model: --llm-url URL --llm-model NAME"
+const knows = "Provider blueprint writes a REST API, a command-line tool or a library in Go that keeps things with fields, relations and rules, " +
+	"e.g. \"" + example + "\" For anything else use a model: --llm-url URL --llm-model NAME"
+
+// example is a prompt that works.
+const example = "A REST API for recipes. A recipe has a title, servings and minutes."
+
+const anyKind = "The prompt does not say which kind of program it wants; this is a REST API."
 
 // readPrompt reads a prompt; kind is the type that was asked for, or auto.
 func readPrompt(promptText, kind string) (*reader, error) {
 	x := &reader{p: &project{}, described: map[string]bool{}}
-	clauses := sentences(promptText)
-	at := slices.IndexFunc(clauses, func(c clause) bool { return x.head(c.low, kind) })
-	if at < 0 && kind != "auto" && kind != "" && len(clauses) > 0 {
+	rest := sentences(promptText)
+	at := slices.IndexFunc(rest, func(c clause) bool { return x.head(c.low, kind) })
+	if at < 0 && kind != "auto" && kind != "" && len(rest) > 0 {
 		x.p.Kind, at = kind, 0 // the kind was asked for; the first sentence says what of
 	}
-	if at < 0 {
-		return nil, &refusal{"the prompt names none of the kinds of projects that provider blueprint knows. " + knows}
+	listed := at >= 0 && strings.Contains(rest[at].low, ":")
+	if at >= 0 {
+		rest = slices.Concat(rest[:at], x.headClauses(rest[at]), rest[at+1:])
+	} else {
+		x.p.Kind = api
+		x.assumptions = append(x.assumptions, anyKind)
 	}
-	var rest []clause
-	rest = append(rest, clauses[:at]...)
-	rest = append(rest, x.headClauses(clauses[at])...)
-	rest = append(rest, clauses[at+1:]...)
 	rest = x.readAll(rest, structure)
 	x.link()
 	rest = x.readAll(rest, rules)
@@ -49,20 +57,51 @@ func readPrompt(promptText, kind string) (*reader, error) {
 		x.unused = append(x.unused, c.text)
 	}
 	x.complete()
-	if why := x.behaves(); why != "" && !strings.Contains(clauses[at].low, ":") {
-		return nil, &refusal{fmt.Sprintf("a %s does more than keep things. %s", why, knows)}
-	}
-	known := slices.ContainsFunc(x.p.Entities, func(e *entity) bool { _, ok := wellKnown[e.Word]; return ok || x.described[e.Word] })
-	switch {
-	case !known:
-		return nil, &refusal{"the prompt names no things to keep, or none with fields that are known. " + knows}
-	case len(x.unused) > x.used:
-		return nil, &refusal{"most of the prompt is beyond provider blueprint: " + strings.Join(x.unused, "; ") + ". " + knows}
-	}
-	if why := x.p.check(); why != "" {
-		return nil, &refusal{why + ". " + knows}
+	if why := x.why(at >= 0, listed); why != "" {
+		return nil, &refusal{why + x.notUnderstood() + " " + knows}
 	}
 	return x, nil
+}
+
+// why says why nothing can be made of what was read; "" if something can. A prompt without a head must be understood as a whole.
+func (x *reader) why(head, listed bool) string {
+	known := slices.ContainsFunc(x.p.Entities, func(e *entity) bool { _, ok := wellKnown[e.Word]; return ok || x.described[e.Word] })
+	behaves := x.behaves()
+	switch {
+	case !head && (len(x.described) == 0 || len(x.unused) > 0):
+		return "The prompt does not say which kind of program it wants."
+	case x.longest > maxFields:
+		return fmt.Sprintf("A thing has at most %d fields, the prompt names %d in one list.", maxFields, x.longest)
+	case behaves != "" && !listed:
+		return fmt.Sprintf("%s does more than keep things.", capital(withArticle(behaves)))
+	case !known:
+		return "The prompt names no things to keep, or none with fields that are known."
+	case len(x.unused) > x.used:
+		return "Most of the prompt is beyond provider blueprint."
+	}
+	if why := x.p.check(); why != "" {
+		return capital(why) + "."
+	}
+	return ""
+}
+
+// notUnderstood gives a sentence with the parts of the prompt that are not used, each cut to a readable length.
+func (x *reader) notUnderstood() string {
+	const most, longest = 10, 120 // parts, and runes of one
+	var parts []string
+	for _, s := range x.unused[:min(most, len(x.unused))] {
+		if r := []rune(s); len(r) > longest {
+			s = string(r[:longest-1]) + "…"
+		}
+		parts = append(parts, fmt.Sprintf("%q", s))
+	}
+	if parts == nil {
+		return ""
+	}
+	if more := len(x.unused) - most; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return " Not understood: " + strings.Join(parts, ", ") + "."
 }
 
 // behaves gives the word of the project's name that stands for programs whose point is not what they keep, or "".
@@ -79,6 +118,7 @@ func (x *reader) behaves() string {
 type clause struct {
 	text, low string
 	head      bool   // stands in the sentence that says what to build
+	of        string // thing whose fields it may list without a word more
 	subject   string // thing that it is about if it does not say
 }
 
@@ -97,7 +137,9 @@ var (
 	sentenceEnd = regexp.MustCompile(`[.!?]+(?:\s+|$)`)
 	bulletStart = regexp.MustCompile(`^\s*(?:[-*•#]+|\d+[.)])\s+`)
 	labelled    = regexp.MustCompile(`^[A-Z][A-Za-z]*(?: [A-Za-z]+)?(?: \([^)]*\))?: `)
-	headings    = regexp.MustCompile(`(?i)^(?:the )?(?:(entities|resources|models?|things|data model)|rules|business rules|fields|requirements|features|endpoints|operations|commands|constraints|notes)$`)
+	headings    = regexp.MustCompile(`(?i)^(?:the )?(?:(entities|resources|models?|things|data model)|rules|business rules|(fields)|requirements|features|endpoints|operations|commands|constraints|notes)$`)
+	dash        = regexp.MustCompile(` - `)
+	closeComma  = regexp.MustCompile(`,([A-Za-z])`)
 	semicolon   = regexp.MustCompile(`;\s*`)
 	quotes      = strings.NewReplacer("’", "'", "‘", "'", "“", "", "”", "", `"`, "", "`", "", "**", "", "–", "-", "—", "-", "…", "")
 	onTerminal  = regexp.MustCompile(`(?i)^((?:an? )?)((?:[a-z-]+ ){1,4})(?:on|for|in) the (?:command[- ]line|terminal|console)\b`)
@@ -106,20 +148,14 @@ var (
 // sentences cuts a prompt into sentences, the points of a list and the lines of a table of contents among them. What stands
 // under a heading such as "Entities" names things as the head of a prompt does.
 func sentences(promptText string) []clause {
-	var blocks []string
-	fresh := true
-	for line := range strings.Lines(quotes.Replace(promptText)) {
-		line = strings.TrimSpace(line)
-		if bulletStart.MatchString(line) || labelled.MatchString(line) || fresh || len(blocks) == 0 {
-			blocks = append(blocks, "")
-		}
-		blocks[len(blocks)-1] += " " + bulletStart.ReplaceAllString(line, "")
-		fresh = line == "" || strings.HasSuffix(line, ":") || strings.HasSuffix(line, ";")
-	}
 	var clauses []clause
 	listing := false
-	for _, block := range blocks {
+	for _, block := range blocks(promptText) {
 		for _, s := range sentenceEnd.Split(block, -1) {
+			if at := dash.FindStringIndex(s); at != nil && !strings.Contains(s, ":") {
+				s = s[:at[0]] + ": " + s[at[1]:]
+			}
+			s = closeComma.ReplaceAllString(s, ", $1")
 			c := newClause(onTerminal.ReplaceAllString(strings.Join(strings.Fields(s), " "), "${1}command-line ${2}"), listing)
 			if m := headings.FindStringSubmatch(c.text); m != nil {
 				listing = m[1] != ""
@@ -133,6 +169,43 @@ func sentences(promptText string) []clause {
 	return clauses
 }
 
+// blocks cuts a prompt at its empty lines, labels and the points of its lists. A list of names becomes part of the line that it stands
+// under, unless that is a heading of something else than fields: "Contact:", "- name", "- email" is "Contact: name, email".
+func blocks(promptText string) []string {
+	var all []string
+	under := false // names may follow that belong to the last block
+	names := 0     // that have followed
+	fresh := true
+	for line := range strings.Lines(quotes.Replace(promptText)) {
+		line = strings.TrimSpace(line)
+		text := bulletStart.ReplaceAllString(line, "")
+		bullet := text != line
+		name := strings.TrimRight(text, " .,;")
+		switch last := len(all) - 1; {
+		case under && bullet && fieldItem.MatchString(strings.ToLower(name)):
+			if names > 0 {
+				all[last] += ","
+			} else if !strings.HasSuffix(all[last], ":") {
+				all[last] += ":"
+			}
+			all[last] += " " + name
+			names++
+			continue
+		case line == "" && names == 0:
+			fresh = true // the list may stand under an empty line
+			continue
+		case bullet || labelled.MatchString(line) || fresh || names > 0 || last < 0:
+			all = append(all, "")
+		}
+		last := len(all) - 1
+		all[last] += " " + text
+		heading := headings.FindStringSubmatch(strings.Trim(all[last], " :"))
+		under, names = !bullet && !sentenceEnd.MatchString(text) && (heading == nil || heading[2] != ""), 0
+		fresh = line == "" || strings.HasSuffix(line, ":") || strings.HasSuffix(line, ";")
+	}
+	return all
+}
+
 var (
 	askRE  = `^(?:(?:please )?(?:can you |could you )?(?:i need|i want|i would like|we need|we want|give me|build|create|write|make|implement|develop|generate|design)(?: me| us)? )?(?:an? |the |some )?`
 	headRE = []struct {
@@ -142,11 +215,11 @@ var (
 		{api, regexp.MustCompile(askRE + apiRE + `\b`)},
 		{cli, regexp.MustCompile(askRE + cliRE + `\b`)},
 		{library, regexp.MustCompile(askRE + libraryRE + ` (?:that|which|for|to|with|in go)\b`)},
-		{api, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + apiRE + `(?:$|:| (?:with|in go|for|that|which)\b)`)},
-		{cli, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + cliRE + `(?:$|:| (?:with|in go|for|that|which)\b)`)},
+		{api, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + apiRE + `(?:$|:| (?:with|in go|for|that|which|where)\b)`)},
+		{cli, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + cliRE + `(?:$|:| (?:with|in go|for|that|which|where)\b)`)},
 		{"", regexp.MustCompile(askRE + `(?:[a-z-]+ ){0,3}?` + appRE + `(?:$|:| (?:with|for|that|which|to)\b)`)},
 	}
-	connector = regexp.MustCompile(`^(?:(?:for|of|over)(?: (?:managing|keeping|tracking|storing))?|to (?:manage|track|keep|store|keep track of)|(?:that|which) (?:manages|keeps|stores|tracks|holds|records|handles|keeps track of)) (.+)$`)
+	connector = regexp.MustCompile(`^(?:(?:for|of|over)(?: (?:managing|keeping|tracking|storing))?|to (?:keep track of|manage|track|keep|store)|(?:that|which) (?:keeps track of|manages|keeps|stores|tracks|holds|records|handles)) (.+)$`)
 	inGo      = regexp.MustCompile(`,? ?(?:\b(?:written )?in (?:go|golang)\b)`)
 )
 
@@ -161,7 +234,7 @@ func (x *reader) head(low, kind string) bool {
 			x.p.Kind = kind
 		} else if h.kind == "" {
 			x.p.Kind = api
-			x.assumptions = append(x.assumptions, "The prompt does not say which kind of program it wants; this is a REST API.")
+			x.assumptions = append(x.assumptions, anyKind)
 		}
 		return true
 	}
@@ -184,16 +257,70 @@ func (x *reader) headClauses(c clause) []clause {
 		}
 	}
 	listed := end < len(low) && low[end] == ':'
-	what := newClause(text[x.archetype(low[:end]):end], true)
+	start := x.archetype(low[:end])
+	before := newClause(text[:start], true)
+	what := newClause(text[start:end], true)
 	if m := connector.FindStringSubmatchIndex(what.low); m != nil {
 		what = what.part(m[2], m[3])
 	}
+	if at := withTail.FindStringIndex(what.low); listed && at != nil {
+		what = what.part(0, at[0])
+	}
+	if listed {
+		of := x.listOf(what.low)
+		if _, known := wellKnown[of]; known {
+			x.headThing = of
+		}
+		if len(rest) > 0 {
+			rest[0].of = of
+		}
+	}
+	rest = append(x.strange(before), rest...)
 	if what.text == "" {
 		x.used++
 		return rest
 	}
 	return append(x.nameFrom(what, listed), rest...)
 }
+
+var withTail = regexp.MustCompile(` ?(?:with|having|(?:that|which) have)(?: (?:the|these|its|following))*(?: ` + fieldsRE + `)?$`)
+
+// listOf gives the thing whose fields a list behind the head may hold: contacts, a contact, or what an inventory keeps. "" if the
+// head names none.
+func (x *reader) listOf(what string) string {
+	named := cmp.Or(trimArticle(what), x.subject)
+	words := fillers.ReplaceAllString(named, "")
+	for _, s := range []string{named, words} {
+		if thing := subjects[s]; thing != "" {
+			return thing
+		}
+	}
+	_, isPlural := singular(words)
+	word, ok := x.newThing(words)
+	if !ok && words != named && nounPhrase(words) {
+		return words // a password manager keeps passwords
+	}
+	if !ok || !isPlural && slices.Contains(containers, lastWord(word)) {
+		return ""
+	}
+	return word
+}
+
+var fillers = regexp.MustCompile(`(?: (?:management|manager|tracking|tracker|list|database|catalog|collection|directory))+$`)
+
+// strange takes the words out of the project's name that ask for another kind of program, and gives them as clauses.
+func (x *reader) strange(head clause) []clause {
+	var rest []clause
+	for _, at := range word.FindAllStringIndex(head.low, -1) {
+		if w := head.low[at[0]:at[1]]; slices.Contains(demands, w) {
+			rest = append(rest, head.part(at[0], at[1]))
+			x.subject = strings.Join(slices.DeleteFunc(strings.Fields(x.subject), func(s string) bool { return s == w }), " ")
+		}
+	}
+	return rest
+}
+
+var word = regexp.MustCompile(`[a-z0-9-]+`)
 
 var archetypes = func() []*regexp.Regexp {
 	var all []*regexp.Regexp
@@ -233,8 +360,10 @@ var withFields = regexp.MustCompile(`^(.+?),? (?:with|where|that|which|and|,) (.
 func (x *reader) nameFrom(c clause, hasList bool) []clause {
 	subject := trimArticle(c.low)
 	_, isPlural := singular(subject)
-	if one := !isPlural && nounPhrase(subject); !hasList && !one && x.read(c, structure) {
-		return nil
+	if one := !isPlural && nounPhrase(subject); !hasList && !one {
+		if rest, ok := x.read(c, structure); ok {
+			return rest
+		}
 	}
 	if nounPhrase(subject) {
 		if x.subject == "" || hasList {
@@ -246,7 +375,9 @@ func (x *reader) nameFrom(c clause, hasList bool) []clause {
 	if m := withFields.FindStringSubmatchIndex(c.low); m != nil && nounPhrase(trimArticle(c.low[m[2]:m[3]])) {
 		x.subject = trimArticle(c.low[m[2]:m[3]])
 		x.used++
-		return []clause{newClause(c.text[m[4]:m[5]], true)}
+		fields := newClause(c.text[m[4]:m[5]], true)
+		fields.of = x.listOf(c.low[m[2]:m[3]])
+		return []clause{fields}
 	}
 	return []clause{c}
 }
@@ -270,7 +401,7 @@ func (x *reader) readAll(clauses []clause, set []pattern) []clause {
 	for _, c := range clauses {
 		for _, part := range splitDepth0(c.text, semicolon) {
 			p := newClause(part, c.head)
-			p.subject = c.subject
+			p.subject, p.of = c.subject, c.of
 			rest = append(rest, x.cover(p, set)...)
 		}
 	}
@@ -278,11 +409,11 @@ func (x *reader) readAll(clauses []clause, set []pattern) []clause {
 }
 
 var (
-	leadIn = regexp.MustCompile(`^(?:(?:and|also|but|then|moreover|additionally|furthermore|note that|please|so|plus|it should|it must|it can|` +
+	leadIn = regexp.MustCompile(`^(?:(?:and|also|but|then|where|moreover|additionally|furthermore|note that|please|so|plus|it should|it must|it can|` +
 		`there should be|there must be|there may be|there can be|there are|support|supports|with)\b,? )+`)
 	conjunction = regexp.MustCompile(`,? (?:and|but|while|where) |, `)
 	condition   = regexp.MustCompile(`\b(?:unless|if|except|when|once|provided|otherwise|until|instead|only)\b`)
-	pronoun     = regexp.MustCompile(`^(?:it|they|he|she|which|that|who) `)
+	pronoun     = regexp.MustCompile(`^(?:it|they|he|she|which|that|who|each(?: one)?) `)
 )
 
 // cover reads a clause, or else its parts at conjunctions, the longest part first, so that a list is not torn while it makes
@@ -294,9 +425,11 @@ func (x *reader) cover(c clause, set []pattern) []clause {
 	}
 	if s := x.leadingThing(c.low); s != "" {
 		c.subject = s
+	} else if c.subject == "" && len(x.p.Entities) == 1 && pronoun.MatchString(c.low) {
+		c.subject = x.p.Entities[0].Word
 	}
-	if x.read(c, set) {
-		return nil
+	if rest, ok := x.read(c, set); ok {
+		return rest
 	}
 	var cuts [][]int
 	for _, at := range conjunction.FindAllStringIndex(c.low, 12) {
@@ -305,13 +438,15 @@ func (x *reader) cover(c clause, set []pattern) []clause {
 		}
 	}
 	for i := len(cuts) - 1; i >= 0; i-- {
-		if x.read(c.part(0, cuts[i][0]), set) {
-			return x.cover(c.part(cuts[i][1], len(c.text)), set)
+		begin := c.part(0, cuts[i][0])
+		begin.of = c.of
+		if rest, ok := x.read(begin, set); ok {
+			return append(rest, x.cover(c.part(cuts[i][1], len(c.text)), set)...)
 		}
 	}
 	for _, at := range cuts { // nothing at the beginning: perhaps at the end
-		if x.read(c.part(at[1], len(c.text)), set) {
-			return []clause{c.part(0, at[0])}
+		if rest, ok := x.read(c.part(at[1], len(c.text)), set); ok {
+			return append(x.cover(c.part(0, at[0]), set), rest...)
 		}
 	}
 	return []clause{c}
@@ -324,14 +459,27 @@ func (c clause) part(from, to int) clause {
 }
 
 // clauseLimit is the longest clause in bytes that is read; people write shorter ones.
-const clauseLimit = 600
+const clauseLimit = 2000
 
 // read tries the patterns on a whole clause, as it stands and behind the subject of the clause before, and applies what the
-// first one that matches says.
-func (x *reader) read(c clause, set []pattern) bool {
-	if len(c.low) > clauseLimit {
-		return false
+// first one that matches says. It gives the items of a list that are left over.
+func (x *reader) read(c clause, set []pattern) ([]clause, bool) {
+	if items := splitDepth0(c.low, comma); len(items) > maxFields {
+		n := 0
+		for _, item := range items {
+			if fieldItem.MatchString(item) {
+				n++
+			}
+		}
+		if n >= maxFields {
+			x.longest = max(x.longest, len(items))
+		}
+		return nil, false
 	}
+	if len(c.low) > clauseLimit {
+		return nil, false
+	}
+	x.of = c.of
 	low := strings.TrimSpace(leadIn.ReplaceAllString(c.low, ""))
 	readings := []string{low}
 	if c.subject != "" {
@@ -345,12 +493,28 @@ func (x *reader) read(c clause, set []pattern) bool {
 			if m := p.re.FindStringSubmatch(low); m != nil {
 				if facts, ok := p.read(x, m); ok && x.apply(facts) {
 					x.used++
-					return true
+					return c.leftOver(facts), true
 				}
 			}
 		}
 	}
-	return false
+	return nil, false
+}
+
+// leftOver gives the items of a list that facts say are no fields.
+func (c clause) leftOver(facts []fact) []clause {
+	var rest []clause
+	for _, f := range facts {
+		if f.kind != "+left" {
+			continue
+		}
+		for _, item := range f.list {
+			if at := strings.Index(c.low, item); at >= 0 {
+				rest = append(rest, c.part(at, at+len(item)))
+			}
+		}
+	}
+	return rest
 }
 
 // leadingThing is the thing that a clause begins with, or "".
@@ -377,6 +541,7 @@ func (x *reader) apply(facts []fact) bool {
 			if x.p.entity(f.e) == nil {
 				x.p.Entities = append(x.p.Entities, &entity{project: x.p, Word: f.e})
 			}
+		case "+left":
 		case "+field", "+implied":
 			x.p.entity(f.e).addField(f.f, f.unit)
 		case "belongs":

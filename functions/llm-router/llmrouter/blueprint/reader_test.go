@@ -103,7 +103,7 @@ func TestRefusals(t *testing.T) {
 	for _, prompt := range []string{"", "hello", "write me a poem", "asdkj qwlekj zxmcn", "a rate-limiting reverse proxy", "a raytracer", "a neural network", "???", "A REST API", "a cli",
 		"A REST API for neural networks", "A web service that resizes images", "A text search index with a query language", "A Go library with an LRU cache",
 		"A spreadsheet formula evaluator", "A compiler that translates Pascal to WASM", "A chat server with rooms and websockets", "A command line tool that counts words in files",
-		"A REST API for books. It trains a neural network. It renders images. It plays chess. It mines bitcoins.", "Ein REST-Dienst für Bücher", "本のAPI", "A web server with caching and plugins", "A REST API for a game engine with users"} {
+		"A REST API for books. It trains a neural network. It renders images. It plays chess. It mines bitcoins.", "Ein REST-Dienst für Bücher", "本のAPI", "A web server with caching and plugins", "A web page with a form and a button", "A neural network with an input and an output", "A REST API for a game engine with users"} {
 		_, err := readPrompt(prompt, "auto")
 		var no *refusal
 		if !errors.As(err, &no) {
