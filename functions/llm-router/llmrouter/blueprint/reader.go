@@ -22,11 +22,12 @@ type reader struct {
 	longest     int // items in the longest list
 }
 
-// refusal says why a prompt is not for us.
+// refusal says why a prompt is not for us, and which parts of it are not understood; knows says what would be.
 type refusal struct{ reason string }
 
 func (r *refusal) Error() string { return r.reason }
 
+// knows says what helps when a prompt is refused.
 const knows = "Provider blueprint writes a REST API, a command-line tool or a library in Go that keeps things with fields, relations and rules, " +
 	"e.g. \"" + example + "\" For anything else use a model: --llm-url URL --llm-model NAME"
 
@@ -58,7 +59,7 @@ func readPrompt(promptText, kind string) (*reader, error) {
 	}
 	x.complete()
 	if why := x.why(at >= 0, listed); why != "" {
-		return nil, &refusal{why + x.notUnderstood() + " " + knows}
+		return nil, &refusal{why + x.notUnderstood()}
 	}
 	return x, nil
 }
@@ -69,18 +70,18 @@ func (x *reader) why(head, listed bool) string {
 	behaves := x.behaves()
 	switch {
 	case !head && (len(x.described) == 0 || len(x.unused) > 0):
-		return "The prompt does not say which kind of program it wants."
+		return "the prompt does not say which kind of program it wants."
 	case x.longest > maxFields:
-		return fmt.Sprintf("A thing has at most %d fields, the prompt names %d in one list.", maxFields, x.longest)
+		return fmt.Sprintf("a thing has at most %d fields, the prompt names %d in one list.", maxFields, x.longest)
 	case behaves != "" && !listed:
-		return fmt.Sprintf("%s does more than keep things.", capital(withArticle(behaves)))
+		return withArticle(behaves) + " does more than keep things."
 	case !known:
-		return "The prompt names no things to keep, or none with fields that are known."
+		return "the prompt names no things to keep, or none with fields that are known."
 	case len(x.unused) > x.used:
-		return "Most of the prompt is beyond provider blueprint."
+		return "most of the prompt is beyond provider blueprint."
 	}
 	if why := x.p.check(); why != "" {
-		return capital(why) + "."
+		return why + "."
 	}
 	return ""
 }

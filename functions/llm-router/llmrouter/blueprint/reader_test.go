@@ -3,6 +3,7 @@ package blueprint
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -111,10 +112,26 @@ func TestRefusals(t *testing.T) {
 			continue
 		}
 		for _, word := range []string{"REST API", "command-line tool", "library", "--llm-url"} {
-			if !strings.Contains(no.reason, word) {
+			if !strings.Contains(refuse(no.reason), word) {
 				t.Errorf("the refusal of %q does not name %s: %s", prompt, word, no.reason)
 			}
 		}
+		for _, c := range sentences(prompt) {
+			if n := strings.Count(no.reason, strconv.Quote(c.text)); n > 1 {
+				t.Errorf("the refusal of %q names %q %d times", prompt, c.text, n)
+			}
+		}
+	}
+}
+
+// TestExample: what a refusal shows works.
+func TestExample(t *testing.T) {
+	x, err := readPrompt(example, "auto")
+	if err != nil || len(x.unused) > 0 || len(x.assumptions) > 0 {
+		t.Fatalf("%q: %v; not used %q, assumed %q", example, err, x.unused, x.assumptions)
+	}
+	if diff := cmp.Diff([]string{"recipe: title servings:integer minutes:integer"}, things(x.p)); diff != "" {
+		t.Error(diff)
 	}
 }
 
