@@ -84,7 +84,10 @@ func readField(e, item string) ([]fact, bool) {
 		words, written = words[:i], words[i+1:] // nickname string
 	}
 	name, typ, ok := fieldName(words)
+	kind, _, _ := strings.Cut(m[4], ",")
 	switch {
+	case slices.Contains(codeTypes, name) || isPlural(words) && written == "" && typeWords[kind] == "":
+		return nil, false
 	case !ok || slices.Contains(notFields, name) || slices.Contains(features, name[strings.LastIndexByte(name, '_')+1:]) || strings.HasSuffix(name, "ing") && !slices.Contains(nounsInIng, name[strings.LastIndexByte(name, '_')+1:]):
 		return nil, false
 	case name == "id":
@@ -124,9 +127,6 @@ func fieldName(words string) (name, typ string, ok bool) {
 	}
 	last := parts[len(parts)-1]
 	of := len(parts) > 2 && parts[1] == "of" // date of birth, number of rooms
-	if _, isPlural := singular(last); isPlural && !of && !slices.Contains(pluralFields, last) && !slices.Contains(counts, last) {
-		return "", "", false
-	}
 	name, typ = strings.Join(parts, "_"), fieldTypes[last]
 	if typ == "" && of {
 		typ = fieldTypes[parts[0]]
@@ -152,6 +152,17 @@ func fieldName(words string) (name, typ string, ok bool) {
 		typ = text
 	}
 	return name, typ, true
+}
+
+// isPlural says whether words name several values, which a field cannot hold, rather than a number of things or a text.
+func isPlural(words string) bool {
+	parts := strings.FieldsFunc(words, func(r rune) bool { return r == ' ' || r == '-' || r == '_' })
+	last := parts[len(parts)-1]
+	_, plural := singular(last)
+	if first, many := singular(parts[0]); many && len(parts) > 1 && slices.Contains(choiceWords, first) {
+		return true // roles admin and user
+	}
+	return plural && !(len(parts) > 2 && parts[1] == "of") && !slices.Contains(pluralFields, last) && !slices.Contains(counts, last)
 }
 
 var eMail = regexp.MustCompile(`\be[ -]?mail\b`)

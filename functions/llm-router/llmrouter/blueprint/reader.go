@@ -16,6 +16,7 @@ type reader struct {
 	headThing   string          // well-known thing that the head names in front of a list: tasks: reminders, tags; or ""
 	described   map[string]bool // things whose fields the prompt names
 	of          string          // thing whose fields the clause that is read may list without a word more, or ""
+	torn        bool            // as in clause
 	assumptions []string
 	unused      []string
 	used        int
@@ -40,6 +41,10 @@ const anyKind = "The prompt does not say which kind of program it wants; this is
 func readPrompt(promptText, kind string) (*reader, error) {
 	x := &reader{p: &project{}, described: map[string]bool{}}
 	rest := sentences(promptText)
+	var all []string
+	for _, c := range rest {
+		all = append(all, c.text)
+	}
 	at := slices.IndexFunc(rest, func(c clause) bool { return x.head(c.low, kind) })
 	if at < 0 && kind != "auto" && kind != "" && len(rest) > 0 {
 		x.p.Kind, at = kind, 0 // the kind was asked for; the first sentence says what of
@@ -59,6 +64,9 @@ func readPrompt(promptText, kind string) (*reader, error) {
 	}
 	x.complete()
 	if why := x.why(at >= 0, listed); why != "" {
+		if x.unused == nil && len(x.p.Entities) == 0 {
+			x.unused = all
+		}
 		return nil, &refusal{why + x.notUnderstood()}
 	}
 	return x, nil
@@ -75,8 +83,14 @@ func (x *reader) why(head, listed bool) string {
 		return fmt.Sprintf("a thing has at most %d fields, the prompt names %d in one list.", maxFields, x.longest)
 	case behaves != "" && !listed:
 		return withArticle(behaves) + " does more than keep things."
+	case len(x.p.Entities) == 0:
+		return "the prompt names no things to keep."
 	case !known:
-		return "the prompt names no things to keep, or none with fields that are known."
+		var things []string
+		for _, e := range x.p.Entities {
+			things = append(things, e.Words())
+		}
+		return "the prompt does not say which fields " + enumerate(things, "and") + " have."
 	case len(x.unused) > x.used:
 		return "most of the prompt is beyond provider blueprint."
 	}
@@ -120,6 +134,7 @@ type clause struct {
 	text, low string
 	head      bool   // stands in the sentence that says what to build
 	of        string // thing whose fields it may list without a word more
+	torn      bool   // it is part of a longer clause
 	subject   string // thing that it is about if it does not say
 }
 
@@ -140,6 +155,7 @@ var (
 	labelled    = regexp.MustCompile(`^[A-Z][A-Za-z]*(?: [A-Za-z]+)?(?: \([^)]*\))?: `)
 	headings    = regexp.MustCompile(`(?i)^(?:the )?(?:(entities|resources|models?|things|data model)|rules|business rules|(fields)|requirements|features|endpoints|operations|commands|constraints|notes)$`)
 	dash        = regexp.MustCompile(` - `)
+	camelCase   = regexp.MustCompile(`\b[a-z]{2,}(?:[A-Z][a-z]+)+\b`)
 	closeComma  = regexp.MustCompile(`,([A-Za-z])`)
 	semicolon   = regexp.MustCompile(`;\s*`)
 	quotes      = strings.NewReplacer("’", "'", "‘", "'", "“", "", "”", "", `"`, "", "`", "", "**", "", "–", "-", "—", "-", "…", "")
@@ -156,6 +172,7 @@ func sentences(promptText string) []clause {
 			if at := dash.FindStringIndex(s); at != nil && !strings.Contains(s, ":") {
 				s = s[:at[0]] + ": " + s[at[1]:]
 			}
+			s = camelCase.ReplaceAllStringFunc(s, func(w string) string { return strings.ToLower(hump.ReplaceAllString(w, "_$0")) })
 			s = closeComma.ReplaceAllString(s, ", $1")
 			c := newClause(onTerminal.ReplaceAllString(strings.Join(strings.Fields(s), " "), "${1}command-line ${2}"), listing)
 			if m := headings.FindStringSubmatch(c.text); m != nil {
@@ -208,7 +225,7 @@ func blocks(promptText string) []string {
 }
 
 var (
-	askRE  = `^(?:(?:please )?(?:can you |could you )?(?:i need|i want|i would like|we need|we want|give me|build|create|write|make|implement|develop|generate|design)(?: me| us)? )?(?:an? |the |some )?`
+	askRE  = `^(?:(?:please )?(?:can you |could you )?(?:i need|i want|i would like|i'd like|we'd like|we need|we want|give me|build|create|write|make|implement|develop|generate|design)(?: me| us)? )?(?:an? |the |some )?`
 	headRE = []struct {
 		kind string
 		re   *regexp.Regexp
@@ -268,11 +285,7 @@ func (x *reader) headClauses(c clause) []clause {
 		what = what.part(0, at[0])
 	}
 	if listed {
-		of := x.listOf(what.low)
-		if _, known := wellKnown[of]; known {
-			x.headThing = of
-		}
-		if len(rest) > 0 {
+		if of := x.listOf(what.low); len(rest) > 0 {
 			rest[0].of = of
 		}
 	}
@@ -304,7 +317,15 @@ func (x *reader) listOf(what string) string {
 	if !ok || !isPlural && slices.Contains(containers, lastWord(word)) {
 		return ""
 	}
+	if _, known := wellKnown[word]; known {
+		x.headThing = word
+	}
 	return word
+}
+
+func newPlural(words string) bool {
+	_, isPlural := singular(words)
+	return isPlural
 }
 
 var fillers = regexp.MustCompile(`(?: (?:management|manager|tracking|tracker|list|database|catalog|collection|directory))+$`)
@@ -377,7 +398,9 @@ func (x *reader) nameFrom(c clause, hasList bool) []clause {
 		x.subject = trimArticle(c.low[m[2]:m[3]])
 		x.used++
 		fields := newClause(c.text[m[4]:m[5]], true)
-		fields.of = x.listOf(c.low[m[2]:m[3]])
+		if x.thing(x.subject) != "" || newPlural(x.subject) {
+			fields.of = x.listOf(x.subject)
+		}
 		return []clause{fields}
 	}
 	return []clause{c}
@@ -434,7 +457,7 @@ func (x *reader) cover(c clause, set []pattern) []clause {
 	}
 	var cuts [][]int
 	for _, at := range conjunction.FindAllStringIndex(c.low, 12) {
-		if len(c.low) <= clauseLimit && strings.Count(c.low[:at[0]], "(") == strings.Count(c.low[:at[0]], ")") && !condition.MatchString(c.low) {
+		if len(c.low) <= tearLimit && strings.Count(c.low[:at[0]], "(") == strings.Count(c.low[:at[0]], ")") && !condition.MatchString(c.low) {
 			cuts = append(cuts, at)
 		}
 	}
@@ -454,13 +477,16 @@ func (x *reader) cover(c clause, set []pattern) []clause {
 }
 
 func (c clause) part(from, to int) clause {
-	p := newClause(c.text[from:to], c.head)
-	p.subject = c.subject
+	p := newClause(c.text[from:to], c.head && (c.of == "" || from == 0)) // behind a torn list of a thing's fields comes something else
+	p.subject, p.torn = c.subject, true
 	return p
 }
 
-// clauseLimit is the longest clause in bytes that is read; people write shorter ones.
-const clauseLimit = 2000
+// clauseLimit is the longest clause in bytes that is read, and tearLimit the longest of which parts are; people write shorter ones.
+const (
+	clauseLimit = 2000
+	tearLimit   = 600
+)
 
 // read tries the patterns on a whole clause, as it stands and behind the subject of the clause before, and applies what the
 // first one that matches says. It gives the items of a list that are left over.
@@ -480,7 +506,7 @@ func (x *reader) read(c clause, set []pattern) ([]clause, bool) {
 	if len(c.low) > clauseLimit {
 		return nil, false
 	}
-	x.of = c.of
+	x.of, x.torn = c.of, c.torn
 	low := strings.TrimSpace(leadIn.ReplaceAllString(c.low, ""))
 	readings := []string{low}
 	if c.subject != "" {

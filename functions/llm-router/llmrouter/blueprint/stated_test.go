@@ -61,7 +61,11 @@ var stated = []struct {
 	{"A CLI password manager: site, username, password. Passwords are encrypted.", []string{"password: site username password"}, []string{"Passwords are encrypted"}},
 	{"A habit tracker: habits with name, frequency and streak.", []string{"habit: name frequency streak:integer"}, nil},
 
+	{"I'd like an app to track books: title, author, status (unread, reading, read).", []string{"book: title author status"}, nil},
+	{"A REST API for a school: students have a name and a grade, classes have a title and a teacher.", []string{"student: name grade", "class: title teacher"}, nil},
+
 	// Parentheses, and several things.
+	{"A REST API for our library. Books: title, isbn. Members: name, email. Loans: book, member, due date.", []string{"book: title isbn", "member: name email:email", "loan: book_id:reference member_id:reference due_date:date borrowed_at:timestamp returned_at:timestamp"}, nil},
 	{"A REST API for a gym: members (name, email, plan), classes (title, instructor, start time, capacity).", []string{"member: name email:email plan", "class: title instructor start_time:timestamp capacity:integer"}, nil},
 	{"A REST API with users and posts. User fields: username, email. Post fields: title, body.", []string{"user: username email:email", "post: title body"}, nil},
 	{"A REST API for blog posts and comments. Posts have title, body, tags. Comments have author and text.", []string{"blog post: title body tags", "comment: author text blog_post_id:reference"}, nil},
@@ -95,11 +99,25 @@ var stated = []struct {
 	{"An API for tasks: kanban board, calendar view, dark mode.", []string{"task: title description"}, []string{"kanban board, calendar view, dark mode"}},
 	{"An API for contacts: simple, fast and secure.", []string{"contact: name email:email phone"}, []string{"simple, fast and secure"}},
 	{"An API for contacts with nickname, fax and JWT authentication.", []string{"contact: nickname fax"}, []string{"JWT authentication"}},
-	{"An API for tasks: reminders, sharing, tags", []string{"reminder: name", "tag: name", "task: title description"}, []string{"sharing"}},
+	{"An API for tasks: reminders, sharing, tags", []string{"task: title description"}, []string{"reminders, sharing, tags"}},
 	{"A REST API in Python for contacts: nickname, fax.", nil, []string{"in Python for contacts", "nickname, fax"}},
 	{"A shop with products, orders and customers", nil, []string{"A shop with products, orders and customers"}},
 
+	{"A REST API for contacts with a web frontend", []string{"contact: name email:email phone"}, []string{"a web frontend"}},
+	{"A REST API for contacts: JWT auth, Docker, tests.", []string{"contact: name email:email phone"}, []string{"JWT auth, Docker"}},
+	{"A REST API for contacts with name, email, tests and documentation.", []string{"contact: name email:email"}, []string{"documentation"}},
+	{"A REST API for contacts: import from CSV, export to PDF, email notifications.", []string{"contact: name email:email phone"}, []string{"import from CSV, export to PDF, email notifications"}},
+	{"A REST API for contacts with tags and groups", []string{"tag: name", "group: name", "contact: name email:email phone"}, nil},
+	{"A CLI for time tracking: start, stop, report.", nil, []string{"start, stop, report"}},
+	{"A REST API for contacts, JWT auth, Docker, tests.", []string{"contact: name email:email phone"}, []string{"JWT auth, Docker"}},
+	{"A REST API for users with roles admin and user.", []string{"user: name email:email"}, []string{"roles admin and user"}},
+	{"A REST API for a bakery: cakes.", nil, []string{"which fields cakes have"}},
+	{"rest api user name email password", nil, []string{"rest api user name email password"}},
+	{"A REST API for events with start and end.", []string{"event: start:timestamp end:timestamp"}, nil},
+
 	// Names.
+	{"A REST API for cats: name, isVaccinated, dateOfBirth.", []string{"cat: name is_vaccinated:boolean date_of_birth:date"}, nil},
+	{"A REST API for houses: address, price: number, rooms: integer", []string{"house: address price_cents:number rooms:integer"}, nil},
 	{"A REST API for contacts: phone number, e-mail, e-mail address, ID, is_active, zip-code.", []string{"contact: phone_number email:email email_address:email is_active:boolean zip_code"}, nil},
 	{"A REST API for gadgets: type, class, func, def, interface, id, created_at", []string{"gadget: type class func def interface created_at:timestamp"}, nil},
 	{"A REST API for contacts: name, name, fax, Name.", []string{"contact: name fax"}, nil},

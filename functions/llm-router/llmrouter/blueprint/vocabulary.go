@@ -99,7 +99,7 @@ var fieldTypes = func() map[string]string {
 		decimal:   "weight height width depth latitude longitude temperature distance percentage gpa humidity speed pressure",
 		boolean:   "active enabled available archived paid done completed public private",
 		date:      "date birthday deadline day",
-		timestamp: "time timestamp",
+		timestamp: "time timestamp start end",
 	} {
 		for _, w := range strings.Fields(words) {
 			m[w] = typ
@@ -129,18 +129,19 @@ var ordinals = strings.Fields("page line track seat chapter episode season volum
 // notFields are names in lists behind things that ask for something else than a field: what a program does, or what it is. What it
 // does with a record's times and files it does by itself or not at all.
 var notFields = strings.Fields("add create register insert show get view list browse print update edit change modify rename delete remove search find filter sort use " +
-	"finish close cancel archive return resolve approve publish pay ship submit upload import export backup sync login logout signup signin auth crud " +
-	"simple fast small secure lightweight modern clean robust scalable reliable efficient easy minimal updated_at modified_at deleted_at")
+	"finish close cancel archive return resolve approve publish pay ship submit upload import export backup sync send stop pause resume run play report share download fetch login logout signup signin auth crud " +
+	"simple fast small secure lightweight modern clean robust scalable reliable efficient easy minimal web_interface user_interface updated_at modified_at deleted_at")
 
 // features are last words of what a program has, and no record.
 var features = strings.Fields("authentication authorization authorisation registration pagination validation persistence encryption integration synchronization notification handling swagger openapi docker " +
+	"frontend backend database ui gui documentation docs ci cd cache website app application deployment container auth " +
 	"jwt oauth oauth2 postgresql postgres mysql sqlite mongodb redis api support mode view board dashboard login first")
 
 // nounsInIng are the words in -ing that are fields; others are what a program does, as sharing or logging.
 var nounsInIng = strings.Fields("rating heading building meaning opening closing spelling ranking standing beginning ending wing ring king string swing landing offering painting drawing recording training setting reading")
 
 // notThings are plurals in front of lists that are no things to keep.
-var notThings = strings.Fields("field attribute property column endpoint route feature requirement rule constraint operation command detail tool technology option permission value example functionality instruction")
+var notThings = strings.Fields("field attribute property column endpoint route feature requirement rule constraint operation command detail tool technology option permission request response error header value example functionality instruction")
 
 // subjects are projects that keep things of another name, where the prompt does not name any.
 var subjects = map[string]string{"todo": "task", "to-do": "task", "todo list": "task", "to-do list": "task", "inventory": "item", "blog": "post", "address book": "contact", "phone book": "contact", "contact book": "contact",
