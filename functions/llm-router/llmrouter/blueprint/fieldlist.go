@@ -99,6 +99,9 @@ func readField(e, item string) ([]fact, bool) {
 	case written != "":
 		typ = typeWords[written]
 	}
+	if written != "" || typeWords[kind] != "" {
+		name = statedName(words) // a price that is to be a number is none in cents
+	}
 	more, ok := qualify(e, name, &typ, m[4])
 	if !ok {
 		return nil, false
@@ -117,6 +120,9 @@ func readField(e, item string) ([]fact, bool) {
 	return append([]fact{{kind: "+field", e: e, f: name, unit: typ}}, more...), true
 }
 
+// statedName is the name of a field as it is written: without the unit that fieldName adds where the prompt states no type.
+func statedName(words string) string { return snake(eMail.ReplaceAllString(words, "email")) }
+
 // fieldName gives the JSON name and the type of a field from its words.
 func fieldName(words string) (name, typ string, ok bool) {
 	parts := strings.FieldsFunc(eMail.ReplaceAllString(words, "email"), func(r rune) bool { return r == ' ' || r == '-' || r == '_' })
@@ -127,7 +133,7 @@ func fieldName(words string) (name, typ string, ok bool) {
 	}
 	last := parts[len(parts)-1]
 	of := len(parts) > 2 && parts[1] == "of" // date of birth, number of rooms
-	name, typ = strings.Join(parts, "_"), fieldTypes[last]
+	name, typ = statedName(words), fieldTypes[last]
 	if typ == "" && of {
 		typ = fieldTypes[parts[0]]
 	}

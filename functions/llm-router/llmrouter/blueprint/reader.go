@@ -64,7 +64,9 @@ func readPrompt(promptText, kind string) (*reader, error) {
 	}
 	x.complete()
 	if why := x.why(at >= 0, listed); why != "" {
-		if x.unused == nil && len(x.p.Entities) == 0 {
+		if x.longest > maxFields {
+			x.unused = nil // the reason tells of what was not understood
+		} else if x.unused == nil && len(x.p.Entities) == 0 {
 			x.unused = all
 		}
 		return nil, &refusal{why + x.notUnderstood()}
