@@ -150,7 +150,7 @@ func (x *reader) completeEntity(e *entity) {
 		var list []string
 		identity := e.identity()
 		for _, f := range e.Inputs() {
-			if f.Name == identity || f.Unique() != nil || f.Name == "starts_at" {
+			if (f.Name == identity || f.Unique() != nil || f.Name == "starts_at") && !x.optional[target{e.Word, f.Name}] {
 				list = append(list, f.Name)
 			}
 		}

@@ -112,6 +112,8 @@ func readField(e, item string) ([]fact, bool) {
 			more = append(more, fact{kind: "unique", e: e, f: name})
 		case "required", "mandatory":
 			more = append(more, fact{kind: "required", e: e, list: []string{name}})
+		case "optional":
+			more = append(more, fact{kind: "+optional", e: e, f: name})
 		}
 	}
 	if name == "created_at" && typ == timestamp {
@@ -212,6 +214,7 @@ func qualify(e, name string, typ *string, words string) ([]fact, bool) {
 		case q == "required" || q == "mandatory":
 			facts = append(facts, fact{kind: "required", e: e, list: []string{name}})
 		case q == "optional":
+			facts = append(facts, fact{kind: "+optional", e: e, f: name})
 		case typeWords[q] != "" && len(values) == 0:
 			*typ = typeWords[q]
 		case m != nil:

@@ -1,7 +1,6 @@
 package blueprint
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -15,6 +14,7 @@ type reader struct {
 	subject     string          // what the project is called in the prompt: lending library
 	headThing   string          // well-known thing that the head names in front of a list: tasks: reminders, tags; or ""
 	described   map[string]bool // things whose fields the prompt names
+	optional    map[target]bool // fields that the prompt says need not be given
 	of          string          // thing whose fields the clause that is read may list without a word more, or ""
 	torn        bool            // as in clause
 	assumptions []string
@@ -39,7 +39,7 @@ const anyKind = "The prompt does not say which kind of program it wants; this is
 
 // readPrompt reads a prompt; kind is the type that was asked for, or auto.
 func readPrompt(promptText, kind string) (*reader, error) {
-	x := &reader{p: &project{}, described: map[string]bool{}}
+	x := &reader{p: &project{}, described: map[string]bool{}, optional: map[target]bool{}}
 	rest := sentences(promptText)
 	var all []string
 	for _, c := range rest {
@@ -131,296 +131,6 @@ func (x *reader) behaves() string {
 	return ""
 }
 
-// clause is a piece of the prompt: as written, and in lower case for the patterns. Both have the same length.
-type clause struct {
-	text, low string
-	head      bool   // stands in the sentence that says what to build
-	of        string // thing whose fields it may list without a word more
-	torn      bool   // it is part of a longer clause
-	subject   string // thing that it is about if it does not say
-}
-
-func newClause(text string, head bool) clause {
-	text = strings.Trim(text, " ,;:.!?")
-	low := []byte(text) // ASCII only, so that the places of both stay the same
-	for i, c := range low {
-		if 'A' <= c && c <= 'Z' {
-			low[i] = c + 'a' - 'A'
-		}
-	}
-	return clause{text: text, low: string(low), head: head}
-}
-
-var (
-	sentenceEnd = regexp.MustCompile(`[.!?]+(?:\s+|$)`)
-	bulletStart = regexp.MustCompile(`^\s*(?:[-*•#]+|\d+[.)])\s+`)
-	labelled    = regexp.MustCompile(`^[A-Z][A-Za-z]*(?: [A-Za-z]+)?(?: \([^)]*\))?: `)
-	headings    = regexp.MustCompile(`(?i)^(?:the )?(?:(entities|resources|models?|things|data model)|rules|business rules|(fields)|requirements|features|endpoints|operations|commands|constraints|notes)$`)
-	dash        = regexp.MustCompile(` - `)
-	camelCase   = regexp.MustCompile(`\b[a-z]{2,}(?:[A-Z][a-z]+)+\b`)
-	closeComma  = regexp.MustCompile(`,([A-Za-z])`)
-	semicolon   = regexp.MustCompile(`;\s*`)
-	quotes      = strings.NewReplacer("’", "'", "‘", "'", "“", "", "”", "", `"`, "", "`", "", "**", "", "–", "-", "—", "-", "…", "")
-	onTerminal  = regexp.MustCompile(`(?i)^((?:an? )?)((?:[a-z-]+ ){1,4})(?:on|for|in) the (?:command[- ]line|terminal|console)\b`)
-)
-
-// sentences cuts a prompt into sentences, the points of a list and the lines of a table of contents among them. What stands
-// under a heading such as "Entities" names things as the head of a prompt does.
-func sentences(promptText string) []clause {
-	var clauses []clause
-	listing := false
-	for _, block := range blocks(promptText) {
-		for _, s := range sentenceEnd.Split(block, -1) {
-			if at := dash.FindStringIndex(s); at != nil && !strings.Contains(s, ":") {
-				s = s[:at[0]] + ": " + s[at[1]:]
-			}
-			s = camelCase.ReplaceAllStringFunc(s, func(w string) string { return strings.ToLower(hump.ReplaceAllString(w, "_$0")) })
-			s = closeComma.ReplaceAllString(s, ", $1")
-			c := newClause(onTerminal.ReplaceAllString(strings.Join(strings.Fields(s), " "), "${1}command-line ${2}"), listing)
-			if m := headings.FindStringSubmatch(c.text); m != nil {
-				listing = m[1] != ""
-				continue
-			}
-			if c.text != "" {
-				clauses = append(clauses, c)
-			}
-		}
-	}
-	return clauses
-}
-
-// blocks cuts a prompt at its empty lines, labels and the points of its lists. A list of names becomes part of the line that it stands
-// under, unless that is a heading of something else than fields: "Contact:", "- name", "- email" is "Contact: name, email".
-func blocks(promptText string) []string {
-	var all []string
-	under := false // names may follow that belong to the last block
-	names := 0     // that have followed
-	fresh := true
-	for line := range strings.Lines(quotes.Replace(promptText)) {
-		line = strings.TrimSpace(line)
-		text := bulletStart.ReplaceAllString(line, "")
-		bullet := text != line
-		name := strings.TrimRight(text, " .,;")
-		switch last := len(all) - 1; {
-		case under && bullet && fieldItem.MatchString(strings.ToLower(name)):
-			if names > 0 {
-				all[last] += ","
-			} else if !strings.HasSuffix(all[last], ":") {
-				all[last] += ":"
-			}
-			all[last] += " " + name
-			names++
-			continue
-		case line == "" && names == 0:
-			fresh = true // the list may stand under an empty line
-			continue
-		case bullet || labelled.MatchString(line) || fresh || names > 0 || last < 0:
-			all = append(all, "")
-		}
-		last := len(all) - 1
-		all[last] += " " + text
-		heading := headings.FindStringSubmatch(strings.Trim(all[last], " :"))
-		under, names = !bullet && !sentenceEnd.MatchString(text) && (heading == nil || heading[2] != ""), 0
-		fresh = line == "" || strings.HasSuffix(line, ":") || strings.HasSuffix(line, ";")
-	}
-	return all
-}
-
-var (
-	askRE  = `^(?:(?:please )?(?:can you |could you )?(?:i need|i want|i would like|i'd like|we'd like|we need|we want|give me|build|create|write|make|implement|develop|generate|design)(?: me| us)? )?(?:an? |the |some )?`
-	headRE = []struct {
-		kind string
-		re   *regexp.Regexp
-	}{
-		{api, regexp.MustCompile(askRE + apiRE + `\b`)},
-		{cli, regexp.MustCompile(askRE + cliRE + `\b`)},
-		{library, regexp.MustCompile(askRE + libraryRE + ` (?:that|which|for|to|with|in go)\b`)},
-		{api, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + apiRE + `(?:$|:| (?:with|in go|for|that|which|where)\b)`)},
-		{cli, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + cliRE + `(?:$|:| (?:with|in go|for|that|which|where)\b)`)},
-		{"", regexp.MustCompile(askRE + `(?:[a-z-]+ ){0,3}?` + appRE + `(?:$|:| (?:with|for|that|which|to)\b)`)},
-	}
-	connector = regexp.MustCompile(`^(?:(?:for|of|over)(?: (?:managing|keeping|tracking|storing))?|to (?:keep track of|manage|track|keep|store)|(?:that|which) (?:keeps track of|manages|keeps|stores|tracks|holds|records|handles)) (.+)$`)
-	inGo      = regexp.MustCompile(`,? ?(?:\b(?:written )?in (?:go|golang)\b)`)
-)
-
-// head says whether a sentence is the one that names the kind of project, and takes the kind.
-func (x *reader) head(low, kind string) bool {
-	for _, h := range headRE {
-		if !h.re.MatchString(low) {
-			continue
-		}
-		x.p.Kind = h.kind
-		if kind != "auto" && kind != "" {
-			x.p.Kind = kind
-		} else if h.kind == "" {
-			x.p.Kind = api
-			x.assumptions = append(x.assumptions, anyKind)
-		}
-		return true
-	}
-	return false
-}
-
-// headClauses takes the project's name and things out of the head and gives what else it says as clauses.
-func (x *reader) headClauses(c clause) []clause {
-	text, low := c.text, c.low
-	if at := inGo.FindStringIndex(low); at != nil {
-		text, low = text[:at[0]]+text[at[1]:], low[:at[0]]+low[at[1]:]
-	}
-	end := strings.IndexAny(low, ":;")
-	var rest []clause
-	if end < 0 {
-		end = len(low)
-	} else {
-		for _, part := range splitDepth0(text[end+1:], semicolon) {
-			rest = append(rest, newClause(part, true))
-		}
-	}
-	listed := end < len(low) && low[end] == ':'
-	start := x.archetype(low[:end])
-	before := newClause(text[:start], true)
-	what := newClause(text[start:end], true)
-	if m := connector.FindStringSubmatchIndex(what.low); m != nil {
-		what = what.part(m[2], m[3])
-	}
-	if at := withTail.FindStringIndex(what.low); listed && at != nil {
-		what = what.part(0, at[0])
-	}
-	if listed {
-		if of := x.listOf(what.low); len(rest) > 0 {
-			rest[0].of = of
-		}
-	}
-	rest = append(x.strange(before), rest...)
-	if what.text == "" {
-		x.used++
-		return rest
-	}
-	return append(x.nameFrom(what, listed), rest...)
-}
-
-var withTail = regexp.MustCompile(` ?(?:with|having|(?:that|which) have)(?: (?:the|these|its|following))*(?: ` + fieldsRE + `)?$`)
-
-// listOf gives the thing whose fields a list behind the head may hold: contacts, a contact, or what an inventory keeps. "" if the
-// head names none.
-func (x *reader) listOf(what string) string {
-	named := cmp.Or(trimArticle(what), x.subject)
-	words := fillers.ReplaceAllString(named, "")
-	for _, s := range []string{named, words} {
-		if thing := subjects[s]; thing != "" {
-			return thing
-		}
-	}
-	_, isPlural := singular(words)
-	word, ok := x.newThing(words)
-	if !ok && words != named && nounPhrase(words) {
-		return words // a password manager keeps passwords
-	}
-	if !ok || !isPlural && slices.Contains(containers, lastWord(word)) {
-		return ""
-	}
-	if _, known := wellKnown[word]; known {
-		x.headThing = word
-	}
-	return word
-}
-
-func newPlural(words string) bool {
-	_, isPlural := singular(words)
-	return isPlural
-}
-
-var fillers = regexp.MustCompile(`(?: (?:management|manager|tracking|tracker|list|database|catalog|collection|directory))+$`)
-
-// strange takes the words out of the project's name that ask for another kind of program, and gives them as clauses.
-func (x *reader) strange(head clause) []clause {
-	var rest []clause
-	for _, at := range word.FindAllStringIndex(head.low, -1) {
-		if w := head.low[at[0]:at[1]]; slices.Contains(demands, w) {
-			rest = append(rest, head.part(at[0], at[1]))
-			x.subject = strings.Join(slices.DeleteFunc(strings.Fields(x.subject), func(s string) bool { return s == w }), " ")
-		}
-	}
-	return rest
-}
-
-var word = regexp.MustCompile(`[a-z0-9-]+`)
-
-var archetypes = func() []*regexp.Regexp {
-	var all []*regexp.Regexp
-	for _, expr := range []string{apiRE, cliRE, libraryRE, appRE} {
-		all = append(all, regexp.MustCompile(askRE+`((?:[a-z-]+ ){0,3}?)(?:`+expr+`)(?:$|[ ,])`))
-	}
-	return all
-}()
-
-// archetype gives where the words end that name the kind of project. Words before them name the subject: a todo API.
-func (x *reader) archetype(head string) (end int) {
-	subject := ""
-	for _, re := range archetypes {
-		m := re.FindStringSubmatchIndex(head)
-		if m == nil {
-			continue
-		}
-		if before := strings.TrimSpace(head[m[2]:m[3]]); end == 0 || before == "" {
-			subject, end = before, m[1]
-			if before == "" {
-				break
-			}
-		}
-	}
-	x.subject = subject
-	if end == 0 {
-		end = len(asking.FindString(head))
-	}
-	return end
-}
-
-var asking = regexp.MustCompile(askRE)
-
-var withFields = regexp.MustCompile(`^(.+?),? (?:with|where|that|which|and|,) (.+)$`)
-
-// nameFrom reads the part behind "for": a subject (a lending library), or the things themselves (books and authors).
-func (x *reader) nameFrom(c clause, hasList bool) []clause {
-	subject := trimArticle(c.low)
-	_, isPlural := singular(subject)
-	if one := !isPlural && nounPhrase(subject); !hasList && !one {
-		if rest, ok := x.read(c, structure); ok {
-			return rest
-		}
-	}
-	if nounPhrase(subject) {
-		if x.subject == "" || hasList {
-			x.subject = subject
-		}
-		x.used++
-		return nil
-	}
-	if m := withFields.FindStringSubmatchIndex(c.low); m != nil && nounPhrase(trimArticle(c.low[m[2]:m[3]])) {
-		x.subject = trimArticle(c.low[m[2]:m[3]])
-		x.used++
-		fields := newClause(c.text[m[4]:m[5]], true)
-		if x.thing(x.subject) != "" || newPlural(x.subject) {
-			fields.of = x.listOf(x.subject)
-		}
-		return []clause{fields}
-	}
-	return []clause{c}
-}
-
-var nounRE = regexp.MustCompile(`^[a-z][a-z0-9]*(?:[ -][a-z][a-z0-9]*){0,3}$`)
-
-// nounPhrase says whether words can name a thing.
-func nounPhrase(s string) bool {
-	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '-' })
-	return nounRE.MatchString(s) && !slices.ContainsFunc(words, func(w string) bool { return slices.Contains(stopWords, w) }) &&
-		operationOf[words[0]] == "" && !slices.Contains(closings, words[0])
-}
-
-var articleRE = regexp.MustCompile(`^(?:(?:an?|the|each|every|any|all|one|its|their|my|our|of|new|open) )+`)
-
-func trimArticle(s string) string { return articleRE.ReplaceAllString(strings.TrimSpace(s), "") }
-
 // readAll reads clauses with one set of patterns and gives those that it did not understand, in parts where parts were.
 func (x *reader) readAll(clauses []clause, set []pattern) []clause {
 	var rest []clause
@@ -451,8 +161,8 @@ func (x *reader) cover(c clause, set []pattern) []clause {
 	}
 	if s := x.leadingThing(c.low); s != "" {
 		c.subject = s
-	} else if c.subject == "" && len(x.p.Entities) == 1 && pronoun.MatchString(c.low) {
-		c.subject = x.p.Entities[0].Word
+	} else if c.subject == "" && len(x.p.Entities) == 1 && pronoun.MatchString(c.low) && (!strings.HasPrefix(c.low, "it ") || usual.MatchString(c.low)) {
+		c.subject = x.p.Entities[0].Word // it may be the program too
 	}
 	if rest, ok := x.read(c, set); ok {
 		return rest
@@ -476,12 +186,6 @@ func (x *reader) cover(c clause, set []pattern) []clause {
 		}
 	}
 	return []clause{c}
-}
-
-func (c clause) part(from, to int) clause {
-	p := newClause(c.text[from:to], c.head && (c.of == "" || from == 0)) // behind a torn list of a thing's fields comes something else
-	p.subject, p.torn = c.subject, true
-	return p
 }
 
 // clauseLimit is the longest clause in bytes that is read, and tearLimit the longest of which parts are; people write shorter ones.
@@ -570,7 +274,7 @@ func (x *reader) apply(facts []fact) bool {
 			if x.p.entity(f.e) == nil {
 				x.p.Entities = append(x.p.Entities, &entity{project: x.p, Word: f.e})
 			}
-		case "+left":
+		case "+left", "+optional":
 		case "+field", "+implied":
 			x.p.entity(f.e).addField(f.f, f.unit)
 		case "belongs":
@@ -591,8 +295,11 @@ func (x *reader) apply(facts []fact) bool {
 		}
 	}
 	for _, f := range facts {
-		if f.kind == "+field" {
+		switch f.kind {
+		case "+field":
 			x.described[f.e] = true
+		case "+optional":
+			x.optional[target{f.e, f.f}] = true
 		}
 	}
 	return true

@@ -66,6 +66,8 @@ var stated = []struct {
 
 	{"A REST API for recipes: title, cooking time, price, duration (minutes), cost: float", []string{"recipe: title cooking_time_minutes:integer price_cents:integer duration:integer cost:number"}, nil},
 
+	{"A REST API for contacts. It has a login page and a search box.", []string{"contact: name email:email phone"}, []string{"It has a login page and a search box"}},
+
 	// Parentheses, and several things.
 	{"A REST API for our library. Books: title, isbn. Members: name, email. Loans: book, member, due date.", []string{"book: title isbn", "member: name email:email", "loan: book_id:reference member_id:reference due_date:date borrowed_at:timestamp returned_at:timestamp"}, nil},
 	{"A REST API for a gym: members (name, email, plan), classes (title, instructor, start time, capacity).", []string{"member: name email:email plan", "class: title instructor start_time:timestamp capacity:integer"}, nil},
@@ -150,6 +152,30 @@ func TestStatedFields(t *testing.T) {
 		}
 		if diff := cmp.Diff(tc.unused, x.unused); diff != "" {
 			t.Errorf("%q: not used (-want +got):\n%s", tc.prompt, diff)
+		}
+	}
+}
+
+// TestOptional: what the prompt says need not be given is not demanded; without a word the field that people tell things apart by is.
+func TestOptional(t *testing.T) {
+	for prompt, want := range map[string][]string{
+		"An API for contacts: nickname, fax.":                                      {"nickname"},
+		"An API for contacts: nickname (optional), fax.":                           nil,
+		"An API for contacts: optional nickname, fax (required).":                  {"fax"},
+		"An API for contacts. A contact has a unique nickname, a fax.":             {"nickname"},
+		"An API for contacts. A contact has a nickname (unique, optional), a fax.": nil,
+	} {
+		x, err := readPrompt(prompt, "auto")
+		if err != nil {
+			t.Errorf("%q is refused: %v", prompt, err)
+			continue
+		}
+		var have []string
+		if f := x.p.first("required", "contact", ""); f != nil {
+			have = f.list
+		}
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("%q: required (-want +got):\n%s", prompt, diff)
 		}
 	}
 }
