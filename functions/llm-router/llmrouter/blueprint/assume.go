@@ -229,8 +229,11 @@ func (x *reader) completeOperations(e *entity) {
 	x.p.add(all)
 }
 
-// projectName is the last word of the subject that says something, else the first thing's plural.
+// projectName is the name that the prompt gives, the last word of the subject that says something, else the first thing's plural.
 func (x *reader) projectName() string {
+	if x.called != "" {
+		return safePackage(strings.NewReplacer("-", "", "_", "").Replace(x.called))
+	}
 	words := strings.FieldsFunc(x.subject, func(r rune) bool { return r == ' ' || r == '-' })
 	for i := len(words) - 1; i >= 0; i-- {
 		w := words[i]

@@ -139,8 +139,12 @@ func fieldName(words string) (name, typ string, ok bool) {
 	if typ == "" && of {
 		typ = fieldTypes[parts[0]]
 	}
+	if typ == boolean && len(parts) > 1 {
+		typ = "" // the price paid is no yes or no
+	}
 	switch {
-	case slices.Contains(moneyWords, last):
+	case slices.Contains(moneyWords, last) || last == "paid" && len(parts) > 1 && slices.Contains(moneyWords, parts[len(parts)-2]):
+		typ = integer
 		name += "_cents"
 	case slices.Contains(durationWords, last):
 		name += "_seconds"

@@ -20,7 +20,8 @@ var (
 		{cli, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + cliRE + `(?:$|:| (?:with|in go|for|that|which|where)\b)`)},
 		{"", regexp.MustCompile(askRE + `(?:[a-z-]+ ){0,3}?` + appRE + `(?:$|:| (?:with|for|that|which|to)\b)`)},
 	}
-	connector = regexp.MustCompile(`^(?:(?:for|of|over)(?: (?:managing|keeping|tracking|storing))?|to (?:keep track of|manage|track|keep|store)|(?:that|which) (?:keeps track of|manages|keeps|stores|tracks|holds|records|handles)) (.+)$`)
+	connector = regexp.MustCompile(`^(?:(?:for|of|over)(?: (?:managing|keeping|tracking|storing))?|to (?:keep track of|manage|track|keep|store)|(?:where|(?:that|which) (?:lets?|allows?)) (?:me|us|you|users|people)(?: can| to)? (?:keep track of|manage|track|keep|store|save)|(?:that|which) (?:keeps track of|manages|keeps|stores|tracks|holds|records|handles)) (.+)$`)
+	calledRE  = regexp.MustCompile(`,? (?:named|called) ([a-z][a-z0-9_-]*)\b`)
 	inGo      = regexp.MustCompile(`,? ?(?:\b(?:written )?in (?:go|golang)\b)`)
 )
 
@@ -47,6 +48,10 @@ func (x *reader) headClauses(c clause) []clause {
 	text, low := c.text, c.low
 	if at := inGo.FindStringIndex(low); at != nil {
 		text, low = text[:at[0]]+text[at[1]:], low[:at[0]]+low[at[1]:]
+	}
+	if m := calledRE.FindStringSubmatchIndex(low); m != nil {
+		x.called = low[m[2]:m[3]]
+		text, low = text[:m[0]]+text[m[1]:], low[:m[0]]+low[m[1]:]
 	}
 	end := strings.IndexAny(low, ":;")
 	if dash := strings.Index(low, " - "); end < 0 && dash >= 0 {
@@ -78,6 +83,9 @@ func (x *reader) headClauses(c clause) []clause {
 	rest = append(x.strange(before), rest...)
 	if what.text == "" {
 		x.used++
+		if _, isPlural := singular(x.subject); isPlural && !listed {
+			x.read(newClause(x.subject, true), structure) // a bookmarks API; a subject that is no thing stays one
+		}
 		return rest
 	}
 	return append(x.nameFrom(what, listed), rest...)
@@ -148,16 +156,18 @@ func (x *reader) archetype(head string) (end int) {
 			}
 		}
 	}
-	x.subject = subject
+	x.subject = strings.TrimSpace(leadingAdjectives.ReplaceAllString(subject+" ", ""))
 	if end == 0 {
 		end = len(asking.FindString(head))
 	}
 	return end
 }
 
+var leadingAdjectives = regexp.MustCompile(`^` + adjectives)
+
 var asking = regexp.MustCompile(askRE)
 
-var withFields = regexp.MustCompile(`^(.+?),? (?:with|where|that|which|and|,) (.+)$`)
+var withFields = regexp.MustCompile(`^(.+?),? (?:with|where|(?:that|which) have|that|which|and|,) (.+)$`)
 
 // nameFrom reads the part behind "for": a subject (a lending library), or the things themselves (books and authors).
 func (x *reader) nameFrom(c clause, hasList bool) []clause {

@@ -189,8 +189,11 @@ func (x *reader) describable(words, list string, listing bool) (string, bool) {
 		return word, !values && (known || listing || !x.isSubject(words) && lastWord(words) == words)
 	}
 	one := trimArticle(words)
+	if many := plural(one); listing && (one == x.subject || many == x.subject) && nounPhrase(one) && !slices.Contains(generic, one) {
+		return one, x.behaves() == "" // a bookmark API. Bookmark: url, title
+	}
 	_, isPlural := singular(one)
-	return one, !listing && oneOf.MatchString(words) && !isPlural && nounPhrase(one) && !x.isSubject(one) && !slices.Contains(notThings, lastWord(one)) && x.behaves() == ""
+	return one, !listing && oneOf.MatchString(words) && !isPlural && nounPhrase(one) && !slices.Contains(generic, one) && !slices.Contains(notThings, lastWord(one)) && x.behaves() == ""
 }
 
 var (

@@ -12,6 +12,7 @@ import (
 type reader struct {
 	p           *project
 	subject     string          // what the project is called in the prompt: lending library
+	called      string          // the name that the prompt gives it, or ""
 	headThing   string          // well-known thing that the head names in front of a list: tasks: reminders, tags; or ""
 	described   map[string]bool // things whose fields the prompt names
 	optional    map[target]bool // fields that the prompt says need not be given

@@ -68,6 +68,14 @@ var stated = []struct {
 
 	{"A REST API for contacts. It has a login page and a search box.", []string{"contact: name email:email phone"}, []string{"It has a login page and a search box"}},
 
+	{"An API where users can store contacts with nickname, fax and birthday", []string{"contact: nickname fax birthday:date"}, nil},
+	{"An API that lets me store contacts: nickname, fax and birthday", []string{"contact: nickname fax birthday:date"}, nil},
+	{"An API for contacts, which have a nickname and a fax", []string{"contact: nickname fax"}, nil},
+	{"Simple bookmarks API. Bookmark: url, title, created_at.", []string{"bookmark: url title created_at:timestamp"}, nil},
+	{"A bookmark API. A bookmark has a url and a title.", []string{"bookmark: url title"}, nil},
+	{"Create a Go CLI app named \"jot\" for notes: title, body, tags", []string{"note: title body tags"}, nil},
+	{"An API to manage my comics: title, issue number, price paid", []string{"comic: title issue_number price_paid_cents:integer"}, nil},
+
 	// Parentheses, and several things.
 	{"A REST API for our library. Books: title, isbn. Members: name, email. Loans: book, member, due date.", []string{"book: title isbn", "member: name email:email", "loan: book_id:reference member_id:reference due_date:date borrowed_at:timestamp returned_at:timestamp"}, nil},
 	{"A REST API for a gym: members (name, email, plan), classes (title, instructor, start time, capacity).", []string{"member: name email:email plan", "class: title instructor start_time:timestamp capacity:integer"}, nil},
