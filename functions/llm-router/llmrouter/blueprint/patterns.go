@@ -198,7 +198,7 @@ func (x *reader) describable(words, list string, listing bool) (string, bool) {
 
 var (
 	oneOf       = regexp.MustCompile(`^(?:an?|each|every) `)
-	usualFields = strings.Fields("name title description body text content email phone")
+	usualFields = strings.Fields("name surname nickname title description body text content email phone address city country url slug sku isbn author artist")
 	usual       = regexp.MustCompile(`\b(?:` + strings.Join(usualFields, "|") + `)\b`)
 )
 
