@@ -43,8 +43,11 @@ type Manifest struct {
 	// Models that took part, sorted; empty when none did.
 	Models []Model `json:"models"`
 	// NotChecked states in sentences what nobody verified.
-	NotChecked []string  `json:"not_checked"`
-	Signature  Signature `json:"signature"`
+	NotChecked []string `json:"not_checked"`
+	// Unused are the parts of the prompt that nothing came of; left out when all
+	// of it was used.
+	Unused    []string  `json:"unused,omitempty"`
+	Signature Signature `json:"signature"`
 }
 
 // Generator is the program that packed the capsule.
@@ -310,7 +313,7 @@ func (m Manifest) texts() []string {
 	for _, model := range m.Models {
 		texts = append(texts, model.Provider, model.Model)
 	}
-	return append(texts, m.NotChecked...)
+	return append(append(texts, m.NotChecked...), m.Unused...)
 }
 
 func compareModels(a, b Model) int {

@@ -27,6 +27,8 @@ type Input struct {
 	// NotChecked states in sentences what nobody verified; it must say something
 	// when Verification.Status is NotVerified.
 	NotChecked []string
+	// Unused are the parts of the prompt that nothing came of.
+	Unused []string
 	// Limits that the capsule has to keep; the zero value is the default, which is
 	// also what readers apply.
 	Limits Limits
@@ -106,6 +108,7 @@ func manifestOf(in Input, files []File) Manifest {
 		Files:      make([]FileEntry, len(files)),
 		Models:     append([]Model{}, in.Models...),
 		NotChecked: append([]string{}, in.NotChecked...),
+		Unused:     slices.Clone(in.Unused),
 		Signature:  Signature{Status: Unsigned},
 	}
 	m.Verification.Steps = append([]Step{}, in.Verification.Steps...)

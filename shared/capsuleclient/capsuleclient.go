@@ -24,6 +24,7 @@ type Request struct {
 	Verification capsule.Verification `json:"verification"`
 	Models       []capsule.Model      `json:"models,omitempty" maxItems:"1000" doc:"Models that took part, in any order"`
 	NotChecked   []string             `json:"not_checked,omitempty" maxItems:"1000" doc:"What nobody verified, in sentences"`
+	Unused       []string             `json:"unused,omitempty" maxItems:"1000" doc:"Parts of the prompt that nothing came of"`
 }
 
 // File is one file of the project.

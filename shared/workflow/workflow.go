@@ -17,8 +17,8 @@ type Status string
 const (
 	Pending               Status = "pending"
 	Running               Status = "running"
-	Completed             Status = "completed"               // build and every test passed in a sandbox
-	CompletedWithFindings Status = "completed_with_findings" // packaged, but not verified or not all of it passed; see Findings
+	Completed             Status = "completed"               // build and every test passed in a sandbox, and the whole prompt was used
+	CompletedWithFindings Status = "completed_with_findings" // packaged, but not verified (see Verification and Findings), or parts of the prompt were not used (see Unused)
 	Failed                Status = "failed"
 	Cancelled             Status = "cancelled"
 	Skipped               Status = "skipped"
@@ -40,6 +40,7 @@ type Run struct {
 	Verification *Verification    `json:"verification,omitempty"`
 	Capsule      *Capsule         `json:"capsule,omitempty"`
 	Findings     []string         `json:"findings,omitempty" doc:"Why the run is not completed, or what a person should look at"`
+	Unused       []string         `json:"unused,omitempty" doc:"Parts of the prompt that nothing came of, in its own words where the model keeps them"`
 	NotChecked   []string         `json:"not_checked,omitempty" doc:"What nobody verified"`
 	Problem      *fault.Problem   `json:"problem,omitempty" doc:"Why the run failed"`
 }

@@ -127,6 +127,9 @@ func TestRefusalIsAResultWithAReason(t *testing.T) {
 		!strings.Contains(run.Problem.Detail, "a poem is no software") {
 		t.Fatalf("ended as %s: %+v", run.Status, run.Problem)
 	}
+	if len(run.Findings) > 0 {
+		t.Errorf("a refusal has its reason, and findings beside: %q", run.Findings)
+	}
 	if n := len(s.Calls(pipeline.FRDGeneration)); n != 1 {
 		t.Errorf("a refusal was asked for %d times", n)
 	}

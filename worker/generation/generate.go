@@ -119,7 +119,7 @@ func (g *generation) conclude(err error, cancelled bool) string {
 	}
 	g.collect()
 	switch {
-	case err == nil && g.verified.Verification.Verified:
+	case err == nil && g.verified.Verification.Verified && len(g.run.Unused) == 0:
 		g.run.Status = contract.Completed
 		return event.WorkflowCompleted
 	case err == nil:
@@ -132,7 +132,9 @@ func (g *generation) conclude(err error, cancelled bool) string {
 	}
 	g.run.Status = contract.Failed
 	g.run.Problem = faultOf(err).Problem()
-	g.find(g.missing())
+	if g.run.Problem.Code != fault.Refused { // a prompt that is refused has its reason, and was never to go on
+		g.find(g.missing())
+	}
 	return event.WorkflowFailed
 }
 

@@ -85,6 +85,7 @@ func capsuleRequest(in *inputs) (capsuleclient.Request, error) {
 	for _, what := range result[pipeline.SecurityScanningOut](in, pipeline.SecurityScanning).NotChecked {
 		request.NotChecked = append(request.NotChecked, "Security: "+what)
 	}
+	request.Unused = bound(slices.Clone(result[pipeline.FRDGenerationOut](in, pipeline.FRDGeneration).Unused), unusedLimit)
 	if found.Mode == modeNone {
 		request.NotChecked = append(request.NotChecked, notBuilt)
 	}

@@ -188,6 +188,7 @@ func (g *generation) collect() {
 	for _, stage := range pipeline.Stages() {
 		g.find(g.results[stage].Findings...)
 		g.run.NotChecked = append(g.run.NotChecked, g.results[stage].NotChecked...)
+		g.run.Unused = append(g.run.Unused, g.results[stage].Unused...)
 	}
 	g.find(g.verified.Findings...)
 	g.run.NotChecked = append(g.run.NotChecked, g.verified.NotChecked...)

@@ -1,6 +1,7 @@
 package generation_test
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quantumlayer-dev/quantumlayer/shared/capsule"
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
@@ -326,5 +328,28 @@ func TestProjectWithoutTestsIsNotVerified(t *testing.T) {
 	}}, nil)
 	if run := s.end(); run.Status != workflow.CompletedWithFindings || run.Verification.Verified {
 		t.Errorf("ended as %s: %+v", run.Status, run.Verification)
+	}
+}
+
+// What the prompt asks for and nothing came of is said beside the verdict, in the run and in the capsule: such a run is no plain success.
+func TestUnusedPartsOfThePromptAreSaid(t *testing.T) {
+	t.Parallel()
+	want := []string{"Users log in with OAuth", "fines"}
+	s := start(t, &generationtest.Script{FRD: func(pipeline.FRDGenerationIn) pipeline.FRDGenerationOut {
+		return pipeline.FRDGenerationOut{Markdown: "# Greeting", Unused: want}
+	}}, nil)
+	run := s.end()
+	if run.Status != workflow.CompletedWithFindings || !run.Verification.Verified || run.Capsule == nil || len(run.Findings) != 0 {
+		t.Fatalf("ended as %s: %+v, findings %q", run.Status, run.Verification, run.Findings)
+	}
+	if diff := cmp.Diff(want, run.Unused); diff != "" {
+		t.Errorf("not used (-want +got):\n%s", diff)
+	}
+	m, err := capsule.Inspect(bytes.NewReader(s.drops(drop.TypeCapsule)[0].Artifact), capsule.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, m.Unused); diff != "" || m.Verification.Status != capsule.Passed {
+		t.Errorf("the capsule says %s, and not used (-want +got):\n%s", m.Verification.Status, diff)
 	}
 }

@@ -17,6 +17,7 @@ import (
 const (
 	sentenceLimit  = 300 // bytes
 	sentencesLimit = 10  // a step
+	unusedLimit    = 50  // parts of a prompt that were not used: they are counted near the verdict
 )
 
 // read decodes the answer that is to be summarised.
@@ -37,9 +38,7 @@ func summarizeEnhancement(in *inputs, drop string) Summary {
 func summarizeFRD(in *inputs, drop string) Summary {
 	out := read[pipeline.FRDGenerationOut](in, drop)
 	s := Summary{Detail: count(strings.Count(out.Markdown, "\n"), "line")}
-	for _, sentence := range out.Unused {
-		s.Findings = append(s.Findings, fmt.Sprintf("This sentence of the prompt was not used: %q", sentence))
-	}
+	s.Unused = slices.Clone(out.Unused)
 	return s.bounded()
 }
 
@@ -154,13 +153,14 @@ func summarizePerformance(in *inputs, drop string) Summary {
 
 // bounded cuts sentences to what a history may hold and says how many more there are.
 func (s Summary) bounded() Summary {
-	s.Detail, s.Findings, s.NotChecked = clip(s.Detail), bound(s.Findings), bound(s.NotChecked)
+	s.Detail, s.Findings, s.NotChecked = clip(s.Detail), bound(s.Findings, sentencesLimit), bound(s.NotChecked, sentencesLimit)
+	s.Unused = bound(s.Unused, unusedLimit)
 	return s
 }
 
-func bound(sentences []string) []string {
-	if more := len(sentences) - sentencesLimit; more > 0 {
-		sentences = append(slices.Clone(sentences[:sentencesLimit]), fmt.Sprintf("… and %d more; the drops have all of them.", more))
+func bound(sentences []string, limit int) []string {
+	if more := len(sentences) - limit; more > 0 {
+		sentences = append(slices.Clone(sentences[:limit]), fmt.Sprintf("… and %d more; the drops have all of them.", more))
 	}
 	for i, s := range sentences {
 		sentences[i] = clip(s)

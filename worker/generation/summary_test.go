@@ -55,11 +55,11 @@ func TestBoundSaysWhatItLeavesOut(t *testing.T) {
 	for i := range sentencesLimit + 3 {
 		sentences = append(sentences, fmt.Sprint(i))
 	}
-	got := bound(slices.Clone(sentences))
+	got := bound(slices.Clone(sentences), sentencesLimit)
 	if len(got) != sentencesLimit+1 || got[sentencesLimit] != "… and 3 more; the drops have all of them." {
 		t.Errorf("bound to %q", got)
 	}
-	if got := bound(sentences[:sentencesLimit]); len(got) != sentencesLimit {
+	if got := bound(sentences[:sentencesLimit], sentencesLimit); len(got) != sentencesLimit {
 		t.Errorf("bound to %q", got)
 	}
 }

@@ -97,6 +97,7 @@ type Summary struct {
 	Detail     string   `json:"detail,omitempty"`      // one line
 	Findings   []string `json:"findings,omitempty"`    // what a person should look at, in sentences
 	NotChecked []string `json:"not_checked,omitempty"` // what nobody checked
+	Unused     []string `json:"unused,omitempty"`      // parts of the prompt that nothing comes of
 	// Faults that a repair has to mend, and a digest of them that stays the same as long as they do.
 	CodeFaults  int    `json:"code_faults,omitempty"`
 	TestFaults  int    `json:"test_faults,omitempty"`

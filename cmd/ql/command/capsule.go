@@ -126,6 +126,9 @@ func (a *app) tellManifest(m capsule.Manifest) error {
 		row("", "%s %s", step.Name, strings.ReplaceAll(step.Status, "_", " "))
 	}
 	row("Tests", "%d passed, %d failed, %d skipped", v.Tests.Passed, v.Tests.Failed, v.Tests.Skipped)
+	for _, text := range m.Unused {
+		row("Not used", "%q", text)
+	}
 	for _, text := range m.NotChecked {
 		row("Not checked", "%s", text)
 	}

@@ -90,10 +90,11 @@ Without a server, ql starts the whole platform in its own process and keeps its 
 (default: quantumlayer in your data directory). "ql up" keeps the platform running instead.
 
 Exit codes:
-  0    verified: the build and every test passed (generate, resume); for other commands: done
+  0    verified: the build and every test passed, and the whole prompt was used (generate, resume); for other commands: done
   1    the run failed or did not verify; "deploy check": the cluster lacks something
   2    bad input: arguments, files, configuration
   3    the platform cannot be reached or started, or a server that keeps its data does not answer
+  4    verified, but parts of the prompt were not used; they are named beside the verdict
   130  interrupted (a run on a server goes on; one in this process is kept for "ql resume")
 
 Environment:

@@ -19,6 +19,7 @@ const (
 	exitUnverified  = 1
 	exitBadInput    = 2
 	exitUnreachable = 3
+	exitUnused      = 4
 	exitInterrupted = 130
 )
 

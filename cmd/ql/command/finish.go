@@ -40,8 +40,11 @@ func (a *app) finish(ctx context.Context, s *session, run workflow.Run, t target
 	if err := a.tell(s, run, written); err != nil {
 		return fmt.Errorf("writing the outcome: %w", err)
 	}
-	if !live.Verified(run) {
+	switch {
+	case !live.Verified(run):
 		return &exitError{code: exitUnverified}
+	case len(run.Unused) > 0:
+		return &exitError{code: exitUnused}
 	}
 	return nil
 }

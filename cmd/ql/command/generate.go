@@ -26,7 +26,8 @@ func (a *app) generate() *cobra.Command {
 		Long: `Generate runs the twelve stages on a prompt and writes the project that comes of them into a folder.
 
 With --json every event of the run is one line of JSON, and the last line is the run, with the fields "out" and
-"capsule_file" for what was written. The exit code is 0 when the build and every test passed in the sandbox.`,
+"capsule_file" for what was written. The exit code is 0 when the build and every test passed in the sandbox and the
+whole prompt was used, and 4 when they passed but parts of the prompt were not used: the field "unused" has them.`,
 		Example: `  ql generate --out ./library --capsule library.tar.gz "A REST API for a lending library: members, books, loans."
   ql generate --llm-url https://api.openai.com/v1 --llm-model gpt-5 --llm-key-file key.txt --prompt-file idea.md
   echo "A command-line todo manager: tasks with title and due date; add, list, complete." | ql generate --type cli --json -`,

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/live"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
@@ -83,7 +84,7 @@ func again(run workflow.Run, better bool) bool {
 	case workflow.Failed, workflow.Cancelled:
 		return true
 	case workflow.CompletedWithFindings:
-		return better
+		return better && !live.Verified(run) // a part of the prompt that was not used needs other words or another model
 	}
 	return false
 }

@@ -44,6 +44,7 @@ type scriptedRun struct {
 // scenario says how every run of a scriptedAPI goes.
 type scenario struct {
 	end         workflow.Status // of the first attempt
+	unused      []string        // parts of the prompt that a verified run did not use
 	refused     bool            // it failed because nothing can be made of the prompt
 	stall       bool            // the events stop in the middle, and the run goes on for ever
 	breakAfter  int             // the connection for events breaks after so many; 0: never
@@ -54,6 +55,7 @@ var scenarios = map[string]scenario{
 	"verified": {end: workflow.Completed},
 	"findings": {end: workflow.CompletedWithFindings},
 	"failed":   {end: workflow.Failed},
+	"unused":   {end: workflow.CompletedWithFindings, unused: []string{"Users log in with OAuth", "fines"}},
 	"refused":  {end: workflow.Failed, refused: true},
 	"stalled":  {end: workflow.Completed, stall: true},
 	"broken":   {end: workflow.Completed, breakAfter: 3},
@@ -338,7 +340,8 @@ func (api *scriptedAPI) ended(run *workflow.Run) {
 		run.Capsule.SHA256 = drop.Digest(nil)
 	}
 	run.Verification = &workflow.Verification{Verified: true, Mode: "namespaces", Build: "passed", Vet: "passed", Tests: "passed", Passed: 2}
-	if run.Status == workflow.CompletedWithFindings {
+	run.Unused = api.scenario.unused
+	if run.Status == workflow.CompletedWithFindings && run.Unused == nil {
 		run.Verification = &workflow.Verification{Mode: "namespaces", Build: "passed", Vet: "passed", Tests: "failed", Passed: 1, Failed: 1, Rounds: 2, Reason: "1 of 2 tests fails"}
 		run.Findings = []string{"TestTwo: got 1, want 2"}
 	}

@@ -275,15 +275,19 @@ func TestSummary(t *testing.T) {
 	verified.Verification = &workflow.Verification{Verified: true, Mode: "namespaces", Build: "passed", Vet: "passed", Tests: "passed", Passed: 23}
 	verified.Capsule = &workflow.Capsule{SHA256: strings.Repeat("ab", 32), Size: 48_300, Files: 31}
 	verified.NotChecked = []string{"that the code does what nobody wrote a test for"}
+	partly := verified
+	partly.Status, partly.Unused = workflow.CompletedWithFindings, []string{"Users log in with OAuth", "fines"}
 	red := verified
 	red.Status = workflow.CompletedWithFindings
 	red.Verification = &workflow.Verification{Mode: "namespaces", Build: "passed", Vet: "passed", Tests: "failed", Passed: 20, Failed: 3, Rounds: 4, Reason: "3 of 23 tests fail after 4 repair rounds"}
+	red.Unused = []string{"Members pay fines"}
 	red.Findings = []string{"TestBorrow/six books: got 201, want 409"}
 	refused := fresh()
 	refused.Status, refused.EndedAt = workflow.Failed, at(2)
 	refused.Problem = fault.New(fault.Refused, "the prompt describes no software").WithHint("say what the program should do").Problem()
 	for name, o := range map[string]Outcome{
 		"summary_verified.txt": {Run: verified, Out: "library", Files: 31, Capsule: "library.tar.gz", Next: []string{"cd library && go test ./..."}},
+		"summary_partly.txt":   {Run: partly, Out: "library", Files: 31, Next: []string{"cd library && go test ./..."}},
 		"summary_red.txt":      {Run: red, Out: "library", Files: 31, Next: []string{"ql drops run-1"}, Notes: []string{"a note"}},
 		"summary_refused.txt":  {Run: refused},
 	} {
@@ -293,13 +297,40 @@ func TestSummary(t *testing.T) {
 		}
 		golden(t, name, out.String())
 	}
-	if !Verified(verified) || Verified(red) || Verified(refused) {
+	if !Verified(verified) || !Verified(partly) || Verified(red) || Verified(refused) {
 		t.Error("Verified does not follow the verification")
 	}
 	lie := verified
 	lie.Verification = nil
 	if Verified(lie) {
 		t.Error("a run that nobody verified counts as verified")
+	}
+}
+
+// TestRefusalIsShort: of a run that ended at a refusal a view tells neither the reason, which stands at its end, nor what was never begun.
+func TestRefusalIsShort(t *testing.T) {
+	t.Parallel()
+	run := fresh()
+	for i := range run.Stages {
+		run.Stages[i].Status = workflow.Skipped
+	}
+	run.Stages[0] = state(pipeline.PromptEnhancement, workflow.Completed, 0, 0.4)
+	run.Stages[1] = state(pipeline.FRDGeneration, workflow.Failed, 0.4, 0.5)
+	run.Stages[1].Detail, run.Stages[1].Problem = "no software", fault.New(fault.Refused, "no software").Problem()
+	run.Status = workflow.Failed
+	var b Board
+	b.Set(run)
+	var out bytes.Buffer
+	NewPlain(&out).Show(b)
+	want := "run run-1: go api, stdlib\n[ 1/12] prompt-enhancement completed, 0.4s\n[ 2/12] frd-generation refused the prompt, 0.1s\n"
+	if diff := cmp.Diff(want, out.String()); diff != "" {
+		t.Errorf("plain (-want +got):\n%s", diff)
+	}
+	p := newPicture(lipgloss.NewRenderer(&out), "")
+	p.board, p.closed = b, true
+	screen := strings.Join(p.lines(), "\n")
+	if strings.Contains(screen, "no software") || strings.Contains(screen, string(pipeline.Documentation)) || !strings.Contains(screen, "refused the prompt") {
+		t.Errorf("screen:\n%s", screen)
 	}
 }
 

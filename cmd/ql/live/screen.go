@@ -165,6 +165,7 @@ func (p picture) rows(run workflow.Run) []string {
 	done, waiting := 0, 0
 	for _, row := range run.Stages {
 		switch {
+		case p.closed && row.Status == workflow.Skipped: // was never begun
 		case low && (row.Status == workflow.Completed || row.Status == workflow.Skipped):
 			done++
 		case low && row.Status == workflow.Pending:
@@ -235,6 +236,8 @@ func (p picture) note(row workflow.StageState) string {
 	}
 	if progress, ok := p.board.Progress[row.Stage]; ok {
 		parts = append(parts, progressText(progress))
+	} else if refused(row.Problem) {
+		parts = append(parts, "refused the prompt") // the reason is told at the run's end
 	} else if row.Detail != "" {
 		parts = append(parts, Clean(row.Detail))
 	}

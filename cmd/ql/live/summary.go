@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
 
@@ -18,9 +19,11 @@ type Outcome struct {
 	Notes   []string // what else to know
 }
 
-// Verified says whether the platform itself saw the build and every test pass.
+// Verified says whether the platform itself saw the build and every test pass. Parts of the prompt may not have been used all the
+// same: see Run.Unused.
 func Verified(run workflow.Run) bool {
-	return run.Status == workflow.Completed && run.Verification != nil && run.Verification.Verified
+	packaged := run.Status == workflow.Completed || run.Status == workflow.CompletedWithFindings
+	return packaged && run.Verification != nil && run.Verification.Verified
 }
 
 // Summary writes the outcome.
@@ -60,6 +63,9 @@ func Summary(w io.Writer, o Outcome) error {
 	if run.EndedAt != nil {
 		row("Time", "%s", Duration(run.EndedAt.Sub(run.StartedAt)))
 	}
+	if !Verified(run) { // else they stand beside the verdict
+		list(&s, "Parts of the prompt that were not used", quoted(run.Unused))
+	}
 	list(&s, "Findings", run.Findings)
 	list(&s, "Not checked", run.NotChecked)
 	list(&s, "Note", o.Notes)
@@ -77,19 +83,41 @@ func Summary(w io.Writer, o Outcome) error {
 func headline(run workflow.Run) string {
 	v := run.Verification
 	switch {
+	case Verified(run) && len(run.Unused) > 0:
+		were := " of the prompt was not used:"
+		if len(run.Unused) > 1 {
+			were = " of the prompt were not used:"
+		}
+		return "Verified, but " + Count(len(run.Unused), "part") + were + "\n  - " + strings.Join(quoted(run.Unused), "\n  - ") +
+			"\nThe project builds, and " + passed(*v) + "; it does nothing about the above."
 	case Verified(run):
 		return "Verified: the project builds, and " + passed(*v) + "."
 	case run.Status == workflow.Cancelled:
 		return "Cancelled."
 	case run.Status == workflow.Failed || run.Status == workflow.Completed || run.Status == workflow.CompletedWithFindings:
 		s := "Not verified"
-		if run.Status == workflow.Failed {
+		switch {
+		case refused(run.Problem):
+			s = "Refused"
+		case run.Status == workflow.Failed:
 			s = "Failed"
 		}
 		return s + ": " + because(run)
 	}
 	return "The run is " + words(string(run.Status)) + "."
 }
+
+// quoted gives texts of the prompt as they are quoted in sentences.
+func quoted(texts []string) []string {
+	var all []string
+	for _, s := range texts {
+		all = append(all, `"`+Clean(s)+`"`)
+	}
+	return all
+}
+
+// refused says whether a stage or a run failed because nothing can be made of the prompt.
+func refused(p *fault.Problem) bool { return p != nil && p.Code == fault.Refused }
 
 func because(run workflow.Run) string {
 	switch {

@@ -43,7 +43,7 @@ func (p *Plain) Show(b Board) {
 	}
 	for _, row := range b.Run.Stages {
 		old := p.seen[row.Stage]
-		if row.Status == workflow.Pending {
+		if row.Status == workflow.Pending || row.Status == workflow.Skipped { // nothing is to be told of what was never begun
 			continue
 		}
 		changed := row.Status != old.Status || row.Round != old.Round || !sameTime(row.StartedAt, old.StartedAt)
@@ -116,7 +116,11 @@ func label(row workflow.StageState) string {
 }
 
 func stageLine(row workflow.StageState) string {
-	s := label(row) + " " + Clean(string(row.Status))
+	status := string(row.Status)
+	if refused(row.Problem) {
+		status = "refused the prompt"
+	}
+	s := label(row) + " " + Clean(status)
 	if row.Round > 0 {
 		s += fmt.Sprintf(", round %d", row.Round)
 	}
@@ -129,7 +133,7 @@ func stageLine(row workflow.StageState) string {
 	if n := tokens(row.Usage); n > 0 {
 		s += ", " + Count(n, "token")
 	}
-	if row.Detail != "" {
+	if row.Detail != "" && !refused(row.Problem) { // the reason of a refusal is that of the run, which is told at its end
 		s += ": " + Clean(row.Detail)
 	}
 	return s

@@ -39,7 +39,7 @@ func (p *packer) create(ctx context.Context, r capsuleclient.Request) (capsulecl
 	var archive bytes.Buffer
 	packed, err := capsule.Pack(&archive, capsule.Input{
 		Generator: p.generator, Project: r.Project, Files: files,
-		Verification: r.Verification, Models: r.Models, NotChecked: r.NotChecked,
+		Verification: r.Verification, Models: r.Models, NotChecked: r.NotChecked, Unused: r.Unused,
 	})
 	if err != nil {
 		return capsuleclient.Created{}, refused(err, r.Files)

@@ -110,9 +110,9 @@ func Handler(ctx context.Context, parts Parts) http.Handler {
 
 const description = `A prompt becomes a software project in twelve stages. Post the prompt, follow the run by its events, then take the capsule.
 
-A run ends as **completed** only when the project's build, vet and every test passed in a sandbox. It ends as
-**completed_with_findings** when there is a capsule that is not verified, with the reasons, and as **failed** or **cancelled**
-otherwise; both can be retried, and what was finished is not done again.
+A run ends as **completed** only when the project's build, vet and every test passed in a sandbox and the whole prompt was used. It
+ends as **completed_with_findings** when there is a capsule that is not verified, with the reasons, or parts of the prompt were not
+used, which stand in unused; and as **failed** or **cancelled** otherwise; all can be retried, and what was finished is not done again.
 
 Errors are RFC 9457 problem documents with a stable code. 429 and 503 are worth a retry, other errors are not.`
 

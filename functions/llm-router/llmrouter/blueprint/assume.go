@@ -17,6 +17,9 @@ func (x *reader) link() {
 			x.apply([]fact{{kind: "+thing", e: word}})
 		}
 	}
+	if x.headThing != "" && len(x.p.Entities) > 0 {
+		x.apply([]fact{{kind: "+thing", e: x.headThing}})
+	}
 	for _, e := range x.p.words() {
 		if !x.described[e] {
 			x.defaults(e)
@@ -147,7 +150,7 @@ func (x *reader) completeEntity(e *entity) {
 		var list []string
 		identity := e.identity()
 		for _, f := range e.Inputs() {
-			if f.Name == identity || f.Unique() != nil || f.Name == "starts_at" {
+			if (f.Name == identity || f.Unique() != nil || f.Name == "starts_at") && !x.optional[target{e.Word, f.Name}] {
 				list = append(list, f.Name)
 			}
 		}
@@ -226,8 +229,11 @@ func (x *reader) completeOperations(e *entity) {
 	x.p.add(all)
 }
 
-// projectName is the last word of the subject that says something, else the first thing's plural.
+// projectName is the name that the prompt gives, the last word of the subject that says something, else the first thing's plural.
 func (x *reader) projectName() string {
+	if x.called != "" {
+		return safePackage(strings.NewReplacer("-", "", "_", "").Replace(x.called))
+	}
 	words := strings.FieldsFunc(x.subject, func(r rune) bool { return r == ' ' || r == '-' })
 	for i := len(words) - 1; i >= 0; i-- {
 		w := words[i]

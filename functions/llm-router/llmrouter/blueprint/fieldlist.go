@@ -21,78 +21,165 @@ func splitDepth0(s string, sep *regexp.Regexp) []string {
 }
 
 var (
-	comma     = regexp.MustCompile(`,? and |,? or |, `)
-	fieldItem = regexp.MustCompile(`^(?:an? |the |its |their )?((?:unique |required |mandatory |optional )*)([a-z][a-z0-9_]*(?:[ -][a-z0-9_]+){0,3})(?: \(([^()]*)\))?$`)
+	comma = regexp.MustCompile(`,? and |,? or |, `)
+	// fieldComma is what stands between fields: those of a thing are never joined by or.
+	fieldComma = regexp.MustCompile(`,? and |, `)
+	fieldItem  = regexp.MustCompile(`^(?:(?:an?|the|its|their|and) )?((?:unique |required |mandatory |optional )*)([a-z][a-z0-9_]*(?:[ -][a-z0-9_]+){0,3})(?:: ?([a-z]+))?(?: \(([^()]*)\))?$`)
+	// fieldsLead are the words that say that fields follow.
+	fieldsLead = regexp.MustCompile(`^(?:(?:the|these|its|following) )*` + fieldsRE + `(?: like| such as| named| called| including)?:? `)
 )
 
+const fieldsRE = `(?:fields|attributes|properties|columns)`
+
+// maxFields is how many fields a thing may have.
+const maxFields = 24
+
 // fieldList reads "a name (required), a unique email and a priority (low, medium, high)" as fields of e and the facts about
-// them. Either every item is understood or none.
+// them. An item that is no field is left over, in a fact of the kind +left, where most are and the list begins with one;
+// else nothing is read.
 func fieldList(e, list string) ([]fact, bool) {
+	list = fieldsLead.ReplaceAllString(list, "")
 	list = trailingRange.ReplaceAllString(list, " ($1-$2)")
 	list = trailingLength.ReplaceAllString(list, " (at most $1 characters)")
 	var facts []fact
-	for _, item := range splitDepth0(list, comma) {
-		m := fieldItem.FindStringSubmatch(strings.TrimSpace(item))
-		if m == nil {
+	left := fact{kind: "+left", e: e}
+	known := 0
+	for i, item := range splitDepth0(list, fieldComma) {
+		item = strings.TrimSpace(item)
+		more, ok := readField(e, item)
+		switch {
+		case ok:
+			known++
+			facts = append(facts, more...)
+		case i > 0 && isName(item):
+			left.list = append(left.list, item)
+		default:
 			return nil, false
 		}
-		name, typ, ok := fieldName(m[2])
-		if !ok {
-			return nil, false
-		}
-		more, ok := qualify(e, name, &typ, m[3])
-		if !ok {
-			return nil, false
-		}
-		if name == "id" {
-			continue // every record has one
-		}
-		for _, adjective := range strings.Fields(m[1]) {
-			switch adjective {
-			case "unique":
-				more = append(more, fact{kind: "unique", e: e, f: name})
-			case "required", "mandatory":
-				more = append(more, fact{kind: "required", e: e, list: []string{name}})
-			}
-		}
-		facts = append(facts, fact{kind: "+field", e: e, f: name, unit: typ})
-		facts = append(facts, more...)
 	}
-	return facts, len(facts) > 0
+	if left.list != nil {
+		facts = append(facts, left)
+	}
+	return facts, known > len(left.list)
 }
+
+// isName says whether an item of a list could be meant as a name: up to four words, whatever their letters, and none of grammar.
+func isName(item string) bool {
+	words := strings.FieldsFunc(item, func(r rune) bool { return r == ' ' || r == '-' })
+	return len(words) > 0 && !strings.ContainsAny(item, "():") && len(words) <= 4 && operationOf[words[0]] == "" && !slices.Contains(closings, words[0]) &&
+		!slices.ContainsFunc(words, func(w string) bool { return slices.Contains(stopWords, w) })
+}
+
+// readField reads one item of a list of fields. An ID gives no facts, since every record has one.
+func readField(e, item string) ([]fact, bool) {
+	m := fieldItem.FindStringSubmatch(item)
+	if m == nil {
+		return nil, false
+	}
+	words, written, adjectives := m[2], m[3], m[1]
+	if at := trailingAdjective.FindStringIndex(words); at != nil {
+		words, adjectives = words[:at[0]], adjectives+words[at[0]:] // email unique
+	}
+	if i := strings.LastIndexByte(words, ' '); written == "" && i > 0 && slices.Contains(codeTypes, words[i+1:]) {
+		words, written = words[:i], words[i+1:] // nickname string
+	}
+	name, typ, ok := fieldName(words)
+	kind, _, _ := strings.Cut(m[4], ",")
+	switch {
+	case slices.Contains(codeTypes, name) || isPlural(words) && written == "" && typeWords[kind] == "":
+		return nil, false
+	case !ok || slices.Contains(notFields, name) || slices.Contains(features, name[strings.LastIndexByte(name, '_')+1:]) || strings.HasSuffix(name, "ing") && !slices.Contains(nounsInIng, name[strings.LastIndexByte(name, '_')+1:]):
+		return nil, false
+	case name == "id":
+		return nil, true
+	case slices.Contains(reserved, name):
+		return nil, false
+	case written != "" && typeWords[written] == "":
+		return nil, false
+	case written != "":
+		typ = typeWords[written]
+	}
+	if written != "" || typeWords[kind] != "" {
+		name = statedName(words) // a price that is to be a number is none in cents
+	}
+	more, ok := qualify(e, name, &typ, m[4])
+	if !ok {
+		return nil, false
+	}
+	for _, adjective := range strings.Fields(adjectives) {
+		switch adjective {
+		case "unique":
+			more = append(more, fact{kind: "unique", e: e, f: name})
+		case "required", "mandatory":
+			more = append(more, fact{kind: "required", e: e, list: []string{name}})
+		case "optional":
+			more = append(more, fact{kind: "+optional", e: e, f: name})
+		}
+	}
+	if name == "created_at" && typ == timestamp {
+		more = append(more, fact{kind: "stamp", e: e, f: name})
+	}
+	return append([]fact{{kind: "+field", e: e, f: name, unit: typ}}, more...), true
+}
+
+// statedName is the name of a field as it is written: without the unit that fieldName adds where the prompt states no type.
+func statedName(words string) string { return snake(eMail.ReplaceAllString(words, "email")) }
 
 // fieldName gives the JSON name and the type of a field from its words.
 func fieldName(words string) (name, typ string, ok bool) {
-	parts := strings.FieldsFunc(words, func(r rune) bool { return r == ' ' || r == '-' || r == '_' })
+	parts := strings.FieldsFunc(eMail.ReplaceAllString(words, "email"), func(r rune) bool { return r == ' ' || r == '-' || r == '_' })
 	for i, w := range parts {
-		if slices.Contains(stopWords, w) && (w != "of" || i == 0 || i == len(parts)-1) && (w != "at" || i == 0) && (w != "is" || i > 0 || len(parts) == 1) {
+		if !strings.Contains(words, "_") && slices.Contains(stopWords, w) && (w != "of" || i == 0 || i == len(parts)-1) && (w != "at" || i == 0) && (w != "is" || i > 0 || len(parts) == 1) {
 			return "", "", false
 		}
 	}
 	last := parts[len(parts)-1]
-	if _, isPlural := singular(last); isPlural && !(len(parts) > 2 && parts[1] == "of") && !slices.Contains(pluralFields, last) && !hasSuffix(last, "cents", "seconds", "minutes") {
-		return "", "", false
+	of := len(parts) > 2 && parts[1] == "of" // date of birth, number of rooms
+	name, typ = statedName(words), fieldTypes[last]
+	if typ == "" && of {
+		typ = fieldTypes[parts[0]]
 	}
-	name, typ = strings.Join(parts, "_"), fieldTypes[last]
-	if typ == "" && len(parts) > 2 && parts[1] == "of" {
-		typ = fieldTypes[parts[0]] // date of birth, number of rooms
+	if typ == boolean && len(parts) > 1 {
+		typ = "" // the price paid is no yes or no
 	}
 	switch {
-	case slices.Contains(moneyWords, last):
+	case slices.Contains(moneyWords, last) || last == "paid" && len(parts) > 1 && slices.Contains(moneyWords, parts[len(parts)-2]):
+		typ = integer
 		name += "_cents"
 	case slices.Contains(durationWords, last):
 		name += "_seconds"
+	case last == "time" && len(parts) > 1 && slices.Contains(activities, parts[len(parts)-2]):
+		name, typ = name+"_minutes", integer
 	case last == "at" && len(parts) > 1:
 		typ = timestamp
-	case hasSuffix(last, "cents", "seconds", "minutes"):
+	case slices.Contains(counts, last):
 		typ = integer
-	case parts[0] == "is" && len(parts) > 1:
+	case last == "number" && len(parts) > 1 && !slices.Contains(ordinals, parts[len(parts)-2]):
+		typ = text // a phone number is none to reckon with
+	case last == "address" && len(parts) > 1 && parts[len(parts)-2] == "email":
+		typ = email
+	case len(parts) > 1 && slices.Contains([]string{"is", "has", "in", "can"}, parts[0]):
 		typ = boolean
 	case typ == "":
 		typ = text
 	}
 	return name, typ, true
 }
+
+// isPlural says whether words name several values, which a field cannot hold, rather than a number of things or a text.
+func isPlural(words string) bool {
+	parts := strings.FieldsFunc(words, func(r rune) bool { return r == ' ' || r == '-' || r == '_' })
+	last := parts[len(parts)-1]
+	_, plural := singular(last)
+	if first, many := singular(parts[0]); many && len(parts) > 1 && slices.Contains(choiceWords, first) {
+		return true // roles admin and user
+	}
+	return plural && !(len(parts) > 2 && parts[1] == "of") && !slices.Contains(pluralFields, last) && !slices.Contains(counts, last)
+}
+
+var eMail = regexp.MustCompile(`\be[ -]?mail\b`)
+
+var trailingAdjective = regexp.MustCompile(` (?:unique|required|mandatory|optional)$`)
 
 // Limits that stand behind a field without parentheses.
 var (
@@ -107,9 +194,13 @@ var (
 )
 
 var typeWords = map[string]string{
-	"text": text, "string": text, "integer": integer, "int": integer, "whole number": integer, "number": decimal, "decimal": decimal, "float": decimal,
+	"text": text, "string": text, "str": text, "integer": integer, "int": integer, "whole number": integer, "number": decimal, "decimal": decimal, "float": decimal, "double": decimal,
 	"boolean": boolean, "bool": boolean, "yes or no": boolean, "date": date, "timestamp": timestamp, "time": timestamp, "date and time": timestamp, "datetime": timestamp, "email": email,
+	"seconds": integer, "minutes": integer, "hours": integer, "days": integer, "years": integer, "kg": decimal, "cm": decimal, "km": decimal,
 }
+
+// codeTypes are types as programmers write them behind a name.
+var codeTypes = strings.Fields("string str int integer bool boolean float double datetime")
 
 // qualify reads what stands in parentheses behind a field: types, required, unique, ranges, or the field's values.
 func qualify(e, name string, typ *string, words string) ([]fact, bool) {
@@ -127,6 +218,7 @@ func qualify(e, name string, typ *string, words string) ([]fact, bool) {
 		case q == "required" || q == "mandatory":
 			facts = append(facts, fact{kind: "required", e: e, list: []string{name}})
 		case q == "optional":
+			facts = append(facts, fact{kind: "+optional", e: e, f: name})
 		case typeWords[q] != "" && len(values) == 0:
 			*typ = typeWords[q]
 		case m != nil:

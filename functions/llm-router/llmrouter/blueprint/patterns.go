@@ -1,6 +1,7 @@
 package blueprint
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,7 +14,7 @@ type pattern struct {
 	read     func(x *reader, m []string) ([]fact, bool)
 }
 
-func re(expr string) *regexp.Regexp { return regexp.MustCompile(`^` + expr + `$`) }
+func re(expr string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + expr + `)$`) }
 
 const (
 	mustNot  = `(?:must not|cannot|can not|can't|may not|should not|must never|can never|never|do not|does not)`
@@ -21,15 +22,24 @@ const (
 	atMost   = `(?:at most|no more than|not more than|up to|a maximum of|max(?:imum)?)`
 	nouns    = `(.+?)`
 	period   = ` (?:a|per|each|every) (day|week|month)`
+	keep     = `(?:stores?|keeps?|saves?|records?|tracks?|holds?)`
 	duration = numberRE + ` (minute|hour|day|week)s?`
 )
 
 // structure says what things there are, with which fields and relations. It is read first, so that rules know them.
 var structure = []pattern{
 	{headOnly: true, re: re(`(.+)`), read: (*reader).thingList},
-	{re: re(nouns + `(?: with|:) (.+)`), read: func(x *reader, m []string) ([]fact, bool) { return x.describe(m[1], m[2], true) }},
-	{re: re(nouns + ` \((.+)\)`), read: func(x *reader, m []string) ([]fact, bool) { return x.describe(m[1], m[2], true) }},
-	{re: re(nouns + ` (?:has|have|contains?|includes?|consists? of|is described by|stores?|keeps?|with)(?: the)?(?: following)?(?: fields?:?)? (.+)`), read: func(x *reader, m []string) ([]fact, bool) {
+	{headOnly: true, re: re(`(.+)`), read: (*reader).bareFields},
+	{re: re(`(?:(?:the|its|their) )?(?:(.+?) )?` + fieldsRE + `(?: (?:of|for|on) (.+?))?(?: are:?| include:?|:) (.+)`), read: (*reader).fieldsOf},
+	{re: re(`(?:(?:it|we|the \w+) )?(?:(?:should|must|can) )?` + keep + ` (.+) (?:for|of|about|on) ((?:each|every|all|any|an?) .+)`), read: func(x *reader, m []string) ([]fact, bool) {
+		return x.describe(m[2], m[1], false)
+	}},
+	{re: re(`for ((?:each|every|all|any|an?) .+?),? (?:(?:it|we|you|the \w+) )?(?:(?:should|must|can) )?` + keep + ` (.+)`), read: func(x *reader, m []string) ([]fact, bool) {
+		return x.describe(m[1], m[2], false)
+	}},
+	{re: re(nouns + `(?: with:?|:) (.+)`), read: func(x *reader, m []string) ([]fact, bool) { return x.describe(m[1], m[2], true) }},
+	{re: re(nouns + ` \(((?:[^()]|\([^()]*\))+)\)`), read: func(x *reader, m []string) ([]fact, bool) { return x.describe(m[1], m[2], true) }},
+	{re: re(nouns + ` (?:(?:that|which|who) )?(?:has|have|having|contains?|includes?|consists? of|is described by|stores?|keeps?):? (.+)`), read: func(x *reader, m []string) ([]fact, bool) {
 		return x.describe(m[1], m[2], false)
 	}},
 	{re: re(nouns + ` (?:must have|must include|needs?|requires?|has to have|have to have) (.+)`), read: (*reader).mustHave},
@@ -41,20 +51,54 @@ var structure = []pattern{
 		}
 		return facts, ok
 	}},
-	{re: re(nouns + ` ` + mustBe + `(?: either| one of)?:? (.+)`), read: (*reader).values},
+	{re: re(nouns + `(?: ` + mustBe + `(?: either| one of)?:?|:) (.+)`), read: (*reader).values},
 }
 
 // thingList reads a list of things: members, books and loans.
 func (x *reader) thingList(m []string) ([]fact, bool) {
+	if x.torn && (x.of != "" || m[1] == "tests") {
+		return nil, false // the list is none of things
+	}
 	var facts []fact
+	plurals := 0
 	for _, item := range comma.Split(m[1], -1) {
 		word, ok := x.newThing(item)
 		if !ok {
 			return nil, false
 		}
+		if _, isPlural := singular(item); isPlural {
+			plurals++
+		}
 		facts = append(facts, fact{kind: "+thing", e: word})
 	}
-	return facts, true
+	return facts, x.of == "" || plurals > 0 // orders: customer, product
+}
+
+// bareFields reads the list behind the name of the only things that the head of a prompt names. A single word must be a field's
+// for sure.
+func (x *reader) bareFields(m []string) ([]fact, bool) {
+	if x.of == "" {
+		return nil, false
+	}
+	facts, ok := fieldList(x.of, m[1])
+	return append([]fact{{kind: "+thing", e: x.of}}, facts...), ok && sure(facts)
+}
+
+// sure says whether a list can be nothing but one of fields: a single word may say something else, as in "a note: PostgreSQL".
+func sure(list []fact) bool {
+	return len(list) != 1 || slices.Contains(usualFields, list[0].f) || list[0].unit != text && operationOf[list[0].f] == "" && !slices.Contains([]string{"start", "end"}, list[0].f)
+}
+
+// fieldsOf reads "the fields of a contact are …", "contact fields: …", and "fields: …" where there is one thing only.
+func (x *reader) fieldsOf(m []string) ([]fact, bool) {
+	words := m[1] + m[2]
+	if words == "" && len(x.p.Entities) == 1 {
+		words = x.p.Entities[0].Word
+	}
+	if words == "" {
+		words = x.of
+	}
+	return x.describe(words, m[3], false)
 }
 
 func (x *reader) allThings(list string) bool {
@@ -72,6 +116,20 @@ func (x *reader) thing(words string) string {
 	return ""
 }
 
+// lastOf gives the one known thing whose last word words name: a post where there are blog posts.
+func (x *reader) lastOf(words string) string {
+	found := ""
+	for _, e := range x.p.Entities {
+		if head, last := cutLast(e.Word); head != "" && slices.Contains([]string{last, plural(last)}, trimArticle(words)) {
+			if found != "" {
+				return ""
+			}
+			found = e.Word
+		}
+	}
+	return found
+}
+
 // newThing gives the singular of words that can name a thing: a plural, or a word that is well known.
 func (x *reader) newThing(words string) (string, bool) {
 	words = trimArticle(words)
@@ -83,7 +141,7 @@ func (x *reader) newThing(words string) (string, bool) {
 	if !nounPhrase(words) || strings.Contains(words, "-") || !isPlural && !known || !known && slices.Contains(generic, words) {
 		return "", false
 	}
-	return word, true
+	return word, known || !slices.Contains(notThings, lastWord(word))
 }
 
 // isSubject says whether words name the project as a whole.
@@ -96,27 +154,64 @@ func (x *reader) isSubject(words string) bool {
 // generic words for the project as a whole.
 var generic = strings.Fields("system app application tool store service api library collection list it there")
 
-// describe reads the fields of a thing. New things may come up where the prompt lists things.
+// describe reads the fields of a thing. listing says that the prompt lists things there, so new ones may come up.
 func (x *reader) describe(words, list string, listing bool) ([]fact, bool) {
-	word := x.thing(words)
-	if word == "" {
-		var ok bool
-		if word, ok = x.newThing(words); !ok {
-			return nil, false
-		}
-		if _, known := wellKnown[word]; !known && !listing {
-			return nil, false
-		}
+	word, ok := x.describable(words, list, listing)
+	if !ok {
+		return nil, false
 	}
 	facts, ok := fieldList(word, list)
-	return append([]fact{{kind: "+thing", e: word}}, facts...), ok
+	if _, known := wellKnown[word]; x.p.entity(word) == nil && (!listing && !known || trimArticle(words) == word) && !sure(facts) {
+		return nil, false
+	}
+	return append([]fact{{kind: "+thing", e: word}}, x.references(facts)...), ok
+}
+
+// references makes a field that is named after a thing the one by which it is named: the book of a loan.
+func (x *reader) references(facts []fact) []fact {
+	for i, f := range facts {
+		if to := x.p.entity(f.f); f.kind == "+field" && f.unit == text && to != nil && f.e != f.f {
+			facts[i] = fact{kind: "belongs", e: f.e, to: f.f}
+		}
+	}
+	return facts
+}
+
+// describable gives the thing whose fields a list may name: a known one, a new one where things are listed or that is well known, or
+// one with an article, as in "a jig has a maker and a year".
+func (x *reader) describable(words, list string, listing bool) (string, bool) {
+	if word := cmp.Or(x.thing(words), x.lastOf(words)); word != "" {
+		return word, true
+	}
+	if word, ok := x.newThing(words); ok {
+		_, known := wellKnown[word]
+		values := listing && slices.Contains(choiceWords, lastWord(word)) && !usual.MatchString(list) // priorities: low, high
+		return word, !values && (known || listing || !x.isSubject(words) && lastWord(words) == words)
+	}
+	one := trimArticle(words)
+	if many := plural(one); listing && (one == x.subject || many == x.subject) && nounPhrase(one) && !slices.Contains(generic, one) {
+		return one, x.behaves() == "" // a bookmark API. Bookmark: url, title
+	}
+	_, isPlural := singular(one)
+	return one, !listing && oneOf.MatchString(words) && !isPlural && nounPhrase(one) && !slices.Contains(generic, one) && !slices.Contains(notThings, lastWord(one)) && x.behaves() == ""
+}
+
+var (
+	oneOf       = regexp.MustCompile(`^(?:an?|each|every) `)
+	usualFields = strings.Fields("name surname nickname title description body text content email phone address city country url slug sku isbn author artist")
+	usual       = regexp.MustCompile(`\b(?:` + strings.Join(usualFields, "|") + `)\b`)
+)
+
+func lastWord(phrase string) string {
+	_, last := cutLast(phrase)
+	return last
 }
 
 // mustHave reads required fields of a known thing, which has its usual other fields too.
 func (x *reader) mustHave(m []string) ([]fact, bool) {
 	e := x.thing(m[1])
 	facts, ok := fieldList(e, m[2])
-	for i, f := range facts {
+	for i, f := range slices.Clone(facts) {
 		if f.kind == "+field" {
 			facts[i].kind = "+implied"
 			facts = append(facts, fact{kind: "required", e: e, list: []string{f.f}})

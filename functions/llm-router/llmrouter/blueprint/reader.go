@@ -12,36 +12,51 @@ import (
 type reader struct {
 	p           *project
 	subject     string          // what the project is called in the prompt: lending library
+	called      string          // the name that the prompt gives it, or ""
+	headThing   string          // well-known thing that the head names in front of a list: tasks: reminders, tags; or ""
 	described   map[string]bool // things whose fields the prompt names
+	optional    map[target]bool // fields that the prompt says need not be given
+	of          string          // thing whose fields the clause that is read may list without a word more, or ""
+	torn        bool            // as in clause
 	assumptions []string
 	unused      []string
 	used        int
+	longest     int // items in the longest list
 }
 
-// refusal says why a prompt is not for us.
+// refusal says why a prompt is not for us, and which parts of it are not understood; knows says what would be.
 type refusal struct{ reason string }
 
 func (r *refusal) Error() string { return r.reason }
 
-const knows = "blueprint-1 writes three kinds of Go projects: a REST API, a command-line tool or a library that keeps things with fields, " +
-	"relations and rules, e.g. \"A REST API for a lending library: members, books, loans. A member borrows at most five books.\" " +
-	"For anything else use a model: --llm-url URL --llm-model NAME"
+// knows says what helps when a prompt is refused.
+const knows = "Provider blueprint writes a REST API, a command-line tool or a library in Go that keeps things with fields, relations and rules, " +
+	"e.g. \"" + example + "\" For anything else use a model: --llm-url URL --llm-model NAME"
+
+// example is a prompt that works.
+const example = "A REST API for recipes. A recipe has a title, servings and minutes."
+
+const anyKind = "The prompt does not say which kind of program it wants; this is a REST API."
 
 // readPrompt reads a prompt; kind is the type that was asked for, or auto.
 func readPrompt(promptText, kind string) (*reader, error) {
-	x := &reader{p: &project{}, described: map[string]bool{}}
-	clauses := sentences(promptText)
-	at := slices.IndexFunc(clauses, func(c clause) bool { return x.head(c.low, kind) })
-	if at < 0 && kind != "auto" && kind != "" && len(clauses) > 0 {
+	x := &reader{p: &project{}, described: map[string]bool{}, optional: map[target]bool{}}
+	rest := sentences(promptText)
+	var all []string
+	for _, c := range rest {
+		all = append(all, c.text)
+	}
+	at := slices.IndexFunc(rest, func(c clause) bool { return x.head(c.low, kind) })
+	if at < 0 && kind != "auto" && kind != "" && len(rest) > 0 {
 		x.p.Kind, at = kind, 0 // the kind was asked for; the first sentence says what of
 	}
-	if at < 0 {
-		return nil, &refusal{"the prompt names none of the kinds of projects that provider blueprint knows. " + knows}
+	listed := at >= 0 && strings.Contains(rest[at].low, ":")
+	if at >= 0 {
+		rest = slices.Concat(rest[:at], x.headClauses(rest[at]), rest[at+1:])
+	} else {
+		x.p.Kind = api
+		x.assumptions = append(x.assumptions, anyKind)
 	}
-	var rest []clause
-	rest = append(rest, clauses[:at]...)
-	rest = append(rest, x.headClauses(clauses[at])...)
-	rest = append(rest, clauses[at+1:]...)
 	rest = x.readAll(rest, structure)
 	x.link()
 	rest = x.readAll(rest, rules)
@@ -49,20 +64,62 @@ func readPrompt(promptText, kind string) (*reader, error) {
 		x.unused = append(x.unused, c.text)
 	}
 	x.complete()
-	if why := x.behaves(); why != "" && !strings.Contains(clauses[at].low, ":") {
-		return nil, &refusal{fmt.Sprintf("a %s does more than keep things. %s", why, knows)}
-	}
-	known := slices.ContainsFunc(x.p.Entities, func(e *entity) bool { _, ok := wellKnown[e.Word]; return ok || x.described[e.Word] })
-	switch {
-	case !known:
-		return nil, &refusal{"the prompt names no things to keep, or none with fields that are known. " + knows}
-	case len(x.unused) > x.used:
-		return nil, &refusal{"most of the prompt is beyond provider blueprint: " + strings.Join(x.unused, "; ") + ". " + knows}
-	}
-	if why := x.p.check(); why != "" {
-		return nil, &refusal{why + ". " + knows}
+	if why := x.why(at >= 0, listed); why != "" {
+		if x.longest > maxFields {
+			x.unused = nil // the reason tells of what was not understood
+		} else if x.unused == nil && len(x.p.Entities) == 0 {
+			x.unused = all
+		}
+		return nil, &refusal{why + x.notUnderstood()}
 	}
 	return x, nil
+}
+
+// why says why nothing can be made of what was read; "" if something can. A prompt without a head must be understood as a whole.
+func (x *reader) why(head, listed bool) string {
+	known := slices.ContainsFunc(x.p.Entities, func(e *entity) bool { _, ok := wellKnown[e.Word]; return ok || x.described[e.Word] })
+	behaves := x.behaves()
+	switch {
+	case !head && (len(x.described) == 0 || len(x.unused) > 0):
+		return "the prompt does not say which kind of program it wants."
+	case x.longest > maxFields:
+		return fmt.Sprintf("a thing has at most %d fields, the prompt names %d in one list.", maxFields, x.longest)
+	case behaves != "" && !listed:
+		return withArticle(behaves) + " does more than keep things."
+	case len(x.p.Entities) == 0:
+		return "the prompt names no things to keep."
+	case !known:
+		var things []string
+		for _, e := range x.p.Entities {
+			things = append(things, e.Words())
+		}
+		return "the prompt does not say which fields " + enumerate(things, "and") + " have."
+	case len(x.unused) > x.used:
+		return "most of the prompt is beyond provider blueprint."
+	}
+	if why := x.p.check(); why != "" {
+		return why + "."
+	}
+	return ""
+}
+
+// notUnderstood gives a sentence with the parts of the prompt that are not used, each cut to a readable length.
+func (x *reader) notUnderstood() string {
+	const most, longest = 10, 120 // parts, and runes of one
+	var parts []string
+	for _, s := range x.unused[:min(most, len(x.unused))] {
+		if r := []rune(s); len(r) > longest {
+			s = string(r[:longest-1]) + "…"
+		}
+		parts = append(parts, fmt.Sprintf("%q", s))
+	}
+	if parts == nil {
+		return ""
+	}
+	if more := len(x.unused) - most; more > 0 {
+		parts = append(parts, fmt.Sprintf("and %d more", more))
+	}
+	return " Not understood: " + strings.Join(parts, ", ") + "."
 }
 
 // behaves gives the word of the project's name that stands for programs whose point is not what they keep, or "".
@@ -75,202 +132,13 @@ func (x *reader) behaves() string {
 	return ""
 }
 
-// clause is a piece of the prompt: as written, and in lower case for the patterns. Both have the same length.
-type clause struct {
-	text, low string
-	head      bool   // stands in the sentence that says what to build
-	subject   string // thing that it is about if it does not say
-}
-
-func newClause(text string, head bool) clause {
-	text = strings.Trim(text, " ,;:.!?")
-	low := []byte(text) // ASCII only, so that the places of both stay the same
-	for i, c := range low {
-		if 'A' <= c && c <= 'Z' {
-			low[i] = c + 'a' - 'A'
-		}
-	}
-	return clause{text: text, low: string(low), head: head}
-}
-
-var (
-	sentenceEnd = regexp.MustCompile(`[.!?]+(?:\s+|$)`)
-	bulletStart = regexp.MustCompile(`^\s*(?:[-*•#]+|\d+[.)])\s+`)
-	labelled    = regexp.MustCompile(`^[A-Z][A-Za-z]*(?: [A-Za-z]+)?(?: \([^)]*\))?: `)
-	headings    = regexp.MustCompile(`(?i)^(?:the )?(?:(entities|resources|models?|things|data model)|rules|business rules|fields|requirements|features|endpoints|operations|commands|constraints|notes)$`)
-	semicolon   = regexp.MustCompile(`;\s*`)
-	quotes      = strings.NewReplacer("’", "'", "‘", "'", "“", "", "”", "", `"`, "", "`", "", "**", "", "–", "-", "—", "-", "…", "")
-	onTerminal  = regexp.MustCompile(`(?i)^((?:an? )?)((?:[a-z-]+ ){1,4})(?:on|for|in) the (?:command[- ]line|terminal|console)\b`)
-)
-
-// sentences cuts a prompt into sentences, the points of a list and the lines of a table of contents among them. What stands
-// under a heading such as "Entities" names things as the head of a prompt does.
-func sentences(promptText string) []clause {
-	var blocks []string
-	fresh := true
-	for line := range strings.Lines(quotes.Replace(promptText)) {
-		line = strings.TrimSpace(line)
-		if bulletStart.MatchString(line) || labelled.MatchString(line) || fresh || len(blocks) == 0 {
-			blocks = append(blocks, "")
-		}
-		blocks[len(blocks)-1] += " " + bulletStart.ReplaceAllString(line, "")
-		fresh = line == "" || strings.HasSuffix(line, ":") || strings.HasSuffix(line, ";")
-	}
-	var clauses []clause
-	listing := false
-	for _, block := range blocks {
-		for _, s := range sentenceEnd.Split(block, -1) {
-			c := newClause(onTerminal.ReplaceAllString(strings.Join(strings.Fields(s), " "), "${1}command-line ${2}"), listing)
-			if m := headings.FindStringSubmatch(c.text); m != nil {
-				listing = m[1] != ""
-				continue
-			}
-			if c.text != "" {
-				clauses = append(clauses, c)
-			}
-		}
-	}
-	return clauses
-}
-
-var (
-	askRE  = `^(?:(?:please )?(?:can you |could you )?(?:i need|i want|i would like|we need|we want|give me|build|create|write|make|implement|develop|generate|design)(?: me| us)? )?(?:an? |the |some )?`
-	headRE = []struct {
-		kind string
-		re   *regexp.Regexp
-	}{
-		{api, regexp.MustCompile(askRE + apiRE + `\b`)},
-		{cli, regexp.MustCompile(askRE + cliRE + `\b`)},
-		{library, regexp.MustCompile(askRE + libraryRE + ` (?:that|which|for|to|with|in go)\b`)},
-		{api, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + apiRE + `(?:$|:| (?:with|in go|for|that|which)\b)`)},
-		{cli, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + cliRE + `(?:$|:| (?:with|in go|for|that|which)\b)`)},
-		{"", regexp.MustCompile(askRE + `(?:[a-z-]+ ){0,3}?` + appRE + `(?:$|:| (?:with|for|that|which|to)\b)`)},
-	}
-	connector = regexp.MustCompile(`^(?:(?:for|of|over)(?: (?:managing|keeping|tracking|storing))?|to (?:manage|track|keep|store|keep track of)|(?:that|which) (?:manages|keeps|stores|tracks|holds|records|handles|keeps track of)) (.+)$`)
-	inGo      = regexp.MustCompile(`,? ?(?:\b(?:written )?in (?:go|golang)\b)`)
-)
-
-// head says whether a sentence is the one that names the kind of project, and takes the kind.
-func (x *reader) head(low, kind string) bool {
-	for _, h := range headRE {
-		if !h.re.MatchString(low) {
-			continue
-		}
-		x.p.Kind = h.kind
-		if kind != "auto" && kind != "" {
-			x.p.Kind = kind
-		} else if h.kind == "" {
-			x.p.Kind = api
-			x.assumptions = append(x.assumptions, "The prompt does not say which kind of program it wants; this is a REST API.")
-		}
-		return true
-	}
-	return false
-}
-
-// headClauses takes the project's name and things out of the head and gives what else it says as clauses.
-func (x *reader) headClauses(c clause) []clause {
-	text, low := c.text, c.low
-	if at := inGo.FindStringIndex(low); at != nil {
-		text, low = text[:at[0]]+text[at[1]:], low[:at[0]]+low[at[1]:]
-	}
-	end := strings.IndexAny(low, ":;")
-	var rest []clause
-	if end < 0 {
-		end = len(low)
-	} else {
-		for _, part := range splitDepth0(text[end+1:], semicolon) {
-			rest = append(rest, newClause(part, true))
-		}
-	}
-	listed := end < len(low) && low[end] == ':'
-	what := newClause(text[x.archetype(low[:end]):end], true)
-	if m := connector.FindStringSubmatchIndex(what.low); m != nil {
-		what = what.part(m[2], m[3])
-	}
-	if what.text == "" {
-		x.used++
-		return rest
-	}
-	return append(x.nameFrom(what, listed), rest...)
-}
-
-var archetypes = func() []*regexp.Regexp {
-	var all []*regexp.Regexp
-	for _, expr := range []string{apiRE, cliRE, libraryRE, appRE} {
-		all = append(all, regexp.MustCompile(askRE+`((?:[a-z-]+ ){0,3}?)(?:`+expr+`)(?:$|[ ,])`))
-	}
-	return all
-}()
-
-// archetype gives where the words end that name the kind of project. Words before them name the subject: a todo API.
-func (x *reader) archetype(head string) (end int) {
-	subject := ""
-	for _, re := range archetypes {
-		m := re.FindStringSubmatchIndex(head)
-		if m == nil {
-			continue
-		}
-		if before := strings.TrimSpace(head[m[2]:m[3]]); end == 0 || before == "" {
-			subject, end = before, m[1]
-			if before == "" {
-				break
-			}
-		}
-	}
-	x.subject = subject
-	if end == 0 {
-		end = len(asking.FindString(head))
-	}
-	return end
-}
-
-var asking = regexp.MustCompile(askRE)
-
-var withFields = regexp.MustCompile(`^(.+?),? (?:with|where|that|which|and|,) (.+)$`)
-
-// nameFrom reads the part behind "for": a subject (a lending library), or the things themselves (books and authors).
-func (x *reader) nameFrom(c clause, hasList bool) []clause {
-	subject := trimArticle(c.low)
-	_, isPlural := singular(subject)
-	if one := !isPlural && nounPhrase(subject); !hasList && !one && x.read(c, structure) {
-		return nil
-	}
-	if nounPhrase(subject) {
-		if x.subject == "" || hasList {
-			x.subject = subject
-		}
-		x.used++
-		return nil
-	}
-	if m := withFields.FindStringSubmatchIndex(c.low); m != nil && nounPhrase(trimArticle(c.low[m[2]:m[3]])) {
-		x.subject = trimArticle(c.low[m[2]:m[3]])
-		x.used++
-		return []clause{newClause(c.text[m[4]:m[5]], true)}
-	}
-	return []clause{c}
-}
-
-var nounRE = regexp.MustCompile(`^[a-z][a-z0-9]*(?:[ -][a-z][a-z0-9]*){0,3}$`)
-
-// nounPhrase says whether words can name a thing.
-func nounPhrase(s string) bool {
-	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '-' })
-	return nounRE.MatchString(s) && !slices.ContainsFunc(words, func(w string) bool { return slices.Contains(stopWords, w) }) &&
-		operationOf[words[0]] == "" && !slices.Contains(closings, words[0])
-}
-
-var articleRE = regexp.MustCompile(`^(?:(?:an?|the|each|every|any|all|one|its|their|my|our|of|new|open) )+`)
-
-func trimArticle(s string) string { return articleRE.ReplaceAllString(strings.TrimSpace(s), "") }
-
 // readAll reads clauses with one set of patterns and gives those that it did not understand, in parts where parts were.
 func (x *reader) readAll(clauses []clause, set []pattern) []clause {
 	var rest []clause
 	for _, c := range clauses {
 		for _, part := range splitDepth0(c.text, semicolon) {
 			p := newClause(part, c.head)
-			p.subject = c.subject
+			p.subject, p.of = c.subject, c.of
 			rest = append(rest, x.cover(p, set)...)
 		}
 	}
@@ -278,11 +146,11 @@ func (x *reader) readAll(clauses []clause, set []pattern) []clause {
 }
 
 var (
-	leadIn = regexp.MustCompile(`^(?:(?:and|also|but|then|moreover|additionally|furthermore|note that|please|so|plus|it should|it must|it can|` +
+	leadIn = regexp.MustCompile(`^(?:(?:and|also|but|then|where|moreover|additionally|furthermore|note that|please|so|plus|it should|it must|it can|` +
 		`there should be|there must be|there may be|there can be|there are|support|supports|with)\b,? )+`)
 	conjunction = regexp.MustCompile(`,? (?:and|but|while|where) |, `)
 	condition   = regexp.MustCompile(`\b(?:unless|if|except|when|once|provided|otherwise|until|instead|only)\b`)
-	pronoun     = regexp.MustCompile(`^(?:it|they|he|she|which|that|who) `)
+	pronoun     = regexp.MustCompile(`^(?:it|they|he|she|which|that|who|each(?: one)?) `)
 )
 
 // cover reads a clause, or else its parts at conjunctions, the longest part first, so that a list is not torn while it makes
@@ -294,44 +162,58 @@ func (x *reader) cover(c clause, set []pattern) []clause {
 	}
 	if s := x.leadingThing(c.low); s != "" {
 		c.subject = s
+	} else if c.subject == "" && len(x.p.Entities) == 1 && pronoun.MatchString(c.low) && (!strings.HasPrefix(c.low, "it ") || usual.MatchString(c.low)) {
+		c.subject = x.p.Entities[0].Word // it may be the program too
 	}
-	if x.read(c, set) {
-		return nil
+	if rest, ok := x.read(c, set); ok {
+		return rest
 	}
 	var cuts [][]int
 	for _, at := range conjunction.FindAllStringIndex(c.low, 12) {
-		if len(c.low) <= clauseLimit && strings.Count(c.low[:at[0]], "(") == strings.Count(c.low[:at[0]], ")") && !condition.MatchString(c.low) {
+		if len(c.low) <= tearLimit && strings.Count(c.low[:at[0]], "(") == strings.Count(c.low[:at[0]], ")") && !condition.MatchString(c.low) {
 			cuts = append(cuts, at)
 		}
 	}
 	for i := len(cuts) - 1; i >= 0; i-- {
-		if x.read(c.part(0, cuts[i][0]), set) {
-			return x.cover(c.part(cuts[i][1], len(c.text)), set)
+		begin := c.part(0, cuts[i][0])
+		begin.of = c.of
+		if rest, ok := x.read(begin, set); ok {
+			return append(rest, x.cover(c.part(cuts[i][1], len(c.text)), set)...)
 		}
 	}
 	for _, at := range cuts { // nothing at the beginning: perhaps at the end
-		if x.read(c.part(at[1], len(c.text)), set) {
-			return []clause{c.part(0, at[0])}
+		if rest, ok := x.read(c.part(at[1], len(c.text)), set); ok {
+			return append(x.cover(c.part(0, at[0]), set), rest...)
 		}
 	}
 	return []clause{c}
 }
 
-func (c clause) part(from, to int) clause {
-	p := newClause(c.text[from:to], c.head)
-	p.subject = c.subject
-	return p
-}
-
-// clauseLimit is the longest clause in bytes that is read; people write shorter ones.
-const clauseLimit = 600
+// clauseLimit is the longest clause in bytes that is read, and tearLimit the longest of which parts are; people write shorter ones.
+const (
+	clauseLimit = 2000
+	tearLimit   = 600
+)
 
 // read tries the patterns on a whole clause, as it stands and behind the subject of the clause before, and applies what the
-// first one that matches says.
-func (x *reader) read(c clause, set []pattern) bool {
-	if len(c.low) > clauseLimit {
-		return false
+// first one that matches says. It gives the items of a list that are left over.
+func (x *reader) read(c clause, set []pattern) ([]clause, bool) {
+	if items := splitDepth0(c.low, comma); len(items) > maxFields {
+		n := 0
+		for _, item := range items {
+			if fieldItem.MatchString(item) {
+				n++
+			}
+		}
+		if n >= maxFields {
+			x.longest = max(x.longest, len(items))
+		}
+		return nil, false
 	}
+	if len(c.low) > clauseLimit {
+		return nil, false
+	}
+	x.of, x.torn = c.of, c.torn
 	low := strings.TrimSpace(leadIn.ReplaceAllString(c.low, ""))
 	readings := []string{low}
 	if c.subject != "" {
@@ -345,12 +227,28 @@ func (x *reader) read(c clause, set []pattern) bool {
 			if m := p.re.FindStringSubmatch(low); m != nil {
 				if facts, ok := p.read(x, m); ok && x.apply(facts) {
 					x.used++
-					return true
+					return c.leftOver(facts), true
 				}
 			}
 		}
 	}
-	return false
+	return nil, false
+}
+
+// leftOver gives the items of a list that facts say are no fields.
+func (c clause) leftOver(facts []fact) []clause {
+	var rest []clause
+	for _, f := range facts {
+		if f.kind != "+left" {
+			continue
+		}
+		for _, item := range f.list {
+			if at := strings.Index(c.low, item); at >= 0 {
+				rest = append(rest, c.part(at, at+len(item)))
+			}
+		}
+	}
+	return rest
 }
 
 // leadingThing is the thing that a clause begins with, or "".
@@ -377,6 +275,7 @@ func (x *reader) apply(facts []fact) bool {
 			if x.p.entity(f.e) == nil {
 				x.p.Entities = append(x.p.Entities, &entity{project: x.p, Word: f.e})
 			}
+		case "+left", "+optional":
 		case "+field", "+implied":
 			x.p.entity(f.e).addField(f.f, f.unit)
 		case "belongs":
@@ -397,8 +296,11 @@ func (x *reader) apply(facts []fact) bool {
 		}
 	}
 	for _, f := range facts {
-		if f.kind == "+field" {
+		switch f.kind {
+		case "+field":
 			x.described[f.e] = true
+		case "+optional":
+			x.optional[target{f.e, f.f}] = true
 		}
 	}
 	return true

@@ -3,6 +3,7 @@ package blueprint
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -103,7 +104,7 @@ func TestRefusals(t *testing.T) {
 	for _, prompt := range []string{"", "hello", "write me a poem", "asdkj qwlekj zxmcn", "a rate-limiting reverse proxy", "a raytracer", "a neural network", "???", "A REST API", "a cli",
 		"A REST API for neural networks", "A web service that resizes images", "A text search index with a query language", "A Go library with an LRU cache",
 		"A spreadsheet formula evaluator", "A compiler that translates Pascal to WASM", "A chat server with rooms and websockets", "A command line tool that counts words in files",
-		"A REST API for books. It trains a neural network. It renders images. It plays chess. It mines bitcoins.", "Ein REST-Dienst für Bücher", "本のAPI", "A web server with caching and plugins", "A REST API for a game engine with users"} {
+		"A REST API for books. It trains a neural network. It renders images. It plays chess. It mines bitcoins.", "Ein REST-Dienst für Bücher", "本のAPI", "A web server with caching and plugins", "A web page with a form and a button", "A neural network with an input and an output", "A REST API for a game engine with users"} {
 		_, err := readPrompt(prompt, "auto")
 		var no *refusal
 		if !errors.As(err, &no) {
@@ -111,10 +112,26 @@ func TestRefusals(t *testing.T) {
 			continue
 		}
 		for _, word := range []string{"REST API", "command-line tool", "library", "--llm-url"} {
-			if !strings.Contains(no.reason, word) {
+			if !strings.Contains(refuse(no.reason), word) {
 				t.Errorf("the refusal of %q does not name %s: %s", prompt, word, no.reason)
 			}
 		}
+		for _, c := range sentences(prompt) {
+			if n := strings.Count(no.reason, strconv.Quote(c.text)); n > 1 {
+				t.Errorf("the refusal of %q names %q %d times", prompt, c.text, n)
+			}
+		}
+	}
+}
+
+// TestExample: what a refusal shows works.
+func TestExample(t *testing.T) {
+	x, err := readPrompt(example, "auto")
+	if err != nil || len(x.unused) > 0 || len(x.assumptions) > 0 {
+		t.Fatalf("%q: %v; not used %q, assumed %q", example, err, x.unused, x.assumptions)
+	}
+	if diff := cmp.Diff([]string{"recipe: title servings:integer minutes:integer"}, things(x.p)); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -59,18 +59,21 @@ func writeFRD(r *request) (string, error) {
 		return "", errors.New("section prompt is missing")
 	}
 	if r.Language != "go" {
-		return fmt.Sprintf("REFUSED: provider blueprint writes Go only, not %s. %s", r.Language, knows), nil
+		return refuse(fmt.Sprintf("provider blueprint writes Go only, not %s.", r.Language)), nil
 	}
 	x, err := readPrompt(text, r.Type)
 	var no *refusal
 	switch {
 	case errors.As(err, &no):
-		return "REFUSED: " + no.reason, nil
+		return refuse(no.reason), nil
 	case err != nil:
 		return "", err
 	}
 	return r.file(x.frd())
 }
+
+// refuse is the answer that says no: the reason, and what would help in a second line.
+func refuse(reason string) string { return "REFUSED: " + reason + "\n" + knows }
 
 func design(r *request) (string, error) {
 	p, ids, err := r.project()

@@ -54,8 +54,9 @@ func TestRefusalIsAnAnswer(t *testing.T) {
 	t.Parallel()
 	for _, typ := range []string{"auto", "api", "cli", "library"} {
 		answer, _, err := ask(t, "frd-generation", typ, "", prompt.Section{Name: "prompt", Format: "text", Body: "a rate-limiting reverse proxy"})
-		if err != nil || !strings.HasPrefix(answer, "REFUSED: ") || strings.Contains(answer, "\n") {
-			t.Errorf("type %s: %q, %v; want one line REFUSED: …", typ, answer, err)
+		reason, help, _ := strings.Cut(answer, "\n")
+		if err != nil || !strings.HasPrefix(reason, "REFUSED: ") || !strings.Contains(help, "--llm-url") || strings.Contains(help, "\n") {
+			t.Errorf("type %s: %q, %v; want REFUSED: and the reason, and what helps in a second line", typ, answer, err)
 		}
 	}
 }

@@ -95,11 +95,11 @@ var fieldTypes = func() map[string]string {
 	m := map[string]string{}
 	for typ, words := range map[string]string{
 		email:     "email",
-		integer:   "quantity count number age year pages stock capacity rating score points seats floor level size copies duration length price cost amount fee salary balance total budget",
-		decimal:   "weight height width depth latitude longitude temperature distance percentage",
+		integer:   "quantity count number age year pages stock capacity rating score points seats floor level size copies duration length price cost amount fee salary balance total budget mileage population streak",
+		decimal:   "weight height width depth latitude longitude temperature distance percentage gpa humidity speed pressure",
 		boolean:   "active enabled available archived paid done completed public private",
 		date:      "date birthday deadline day",
-		timestamp: "time timestamp",
+		timestamp: "time timestamp start end",
 	} {
 		for _, w := range strings.Fields(words) {
 			m[w] = typ
@@ -115,10 +115,47 @@ var (
 )
 
 // amounts are never negative, by the last word of a field's name.
-var amounts = strings.Fields("cents seconds minutes quantity count age year pages stock capacity score points seats size copies")
+var amounts = strings.Fields("cents seconds minutes quantity count age year pages stock capacity score points seats size copies " + strings.Join(counts, " "))
+
+// counts are plurals that say how many there are.
+var counts = strings.Fields("cents seconds minutes hours servings portions calories likes views votes clicks visits stars followers wins losses goals reps sets bedrooms bathrooms beds downloads credits attempts")
+
+// activities take a while: their time is a length of time.
+var activities = strings.Fields("cooking baking prep preparation reading waiting travel playing running response")
+
+// ordinals are what has numbers to reckon with; other numbers name something, and may begin with 0 or hold letters.
+var ordinals = strings.Fields("page line track seat chapter episode season volume floor week")
+
+// notFields are names in lists behind things that ask for something else than a field: what a program does, or what it is. What it
+// does with a record's times and files it does by itself or not at all.
+var notFields = strings.Fields("add create register insert show get view list browse print update edit change modify rename delete remove search find filter sort use " +
+	"finish close cancel archive return resolve approve publish pay ship submit upload import export backup sync send stop pause resume run play report share download fetch login logout signup signin auth crud " +
+	"simple fast small secure lightweight modern clean robust scalable reliable efficient easy minimal web_interface user_interface updated_at modified_at deleted_at")
+
+// features are last words of what a program has, and no record.
+var features = strings.Fields("authentication authorization authorisation registration pagination validation persistence encryption integration synchronization notification handling swagger openapi docker " +
+	"frontend backend database ui gui documentation docs ci cd cache website app application deployment container auth " +
+	"jwt oauth oauth2 postgresql postgres mysql sqlite mongodb redis api support mode view board dashboard login first")
+
+// nounsInIng are the words in -ing that are fields; others are what a program does, as sharing or logging.
+var nounsInIng = strings.Fields("rating heading building meaning opening closing spelling ranking standing beginning ending wing ring king string swing landing offering painting drawing recording training setting reading")
+
+// notThings are plurals in front of lists that are no things to keep.
+var notThings = strings.Fields("field attribute property column endpoint route feature requirement rule constraint operation command detail tool technology option permission request response error header value example functionality instruction")
+
+// subjects are projects that keep things of another name, where the prompt does not name any.
+var subjects = map[string]string{"todo": "task", "to-do": "task", "todo list": "task", "to-do list": "task", "inventory": "item", "blog": "post", "address book": "contact", "phone book": "contact", "contact book": "contact",
+	"cookbook": "recipe", "recipe book": "recipe", "guest book": "guest"}
+
+// containers are things that a prompt also calls a project by: a shop has products.
+var containers = strings.Fields("warehouse shop store branch location company team project department playlist album event concert room")
+
+// demands are words for a kind of program, or what it must do, that no project here has.
+var demands = strings.Fields("graphql grpc soap websocket authenticated secure secured encrypted distributed realtime real-time multi-tenant multitenant asynchronous async serverless dockerized containerized " +
+	"python java javascript typescript node nodejs django flask fastapi rails ruby rust php kotlin spring express")
 
 // pluralFields are plurals that people write into one text.
-var pluralFields = strings.Fields("ingredients instructions steps tags notes details lyrics keywords pages points seats copies address status species series")
+var pluralFields = strings.Fields("ingredients instructions steps tags notes details lyrics keywords pages points seats copies address status species series genres languages skills allergies hobbies actors symptoms toppings")
 
 // stopWords do not occur in names of things and fields.
 var stopWords = strings.Fields("a an the and or but not no of to in on at by for from with without within as is are be been was were has have had it its their they that which who whom whose this these those there " +

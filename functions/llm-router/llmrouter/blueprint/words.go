@@ -11,7 +11,7 @@ import (
 
 var irregular = map[string]string{
 	"person": "people", "child": "children", "man": "men", "woman": "women", "foot": "feet", "shelf": "shelves",
-	"movie": "movies", "calorie": "calories", "cache": "caches", "niche": "niches", "cookie": "cookies", "shoe": "shoes", "bus": "buses", "status": "statuses", "staff": "staff",
+	"movie": "movies", "calorie": "calories", "cache": "caches", "niche": "niches", "cookie": "cookies", "shoe": "shoes", "bus": "buses", "menu": "menus", "status": "statuses", "staff": "staff",
 	"equipment": "equipment", "series": "series", "matrix": "matrices", "vertex": "vertices", "index": "indexes",
 }
 

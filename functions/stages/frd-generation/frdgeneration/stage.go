@@ -61,7 +61,11 @@ func (s Stage) Handle(ctx context.Context, in pipeline.FRDGenerationIn) (pipelin
 	case err != nil:
 		return out, err
 	case refusal != "":
-		out.Refusal = &pipeline.Refusal{Reason: refusal, Hint: "describe a program: what it does, for whom, and by which rules"}
+		reason, hint, _ := strings.Cut(refusal, "\n") // a provider that knows what would help says it in a second line
+		if hint = strings.Join(strings.Fields(hint), " "); hint == "" {
+			hint = "Describe a program: what it does, for whom, and by which rules."
+		}
+		out.Refusal = &pipeline.Refusal{Reason: strings.TrimSpace(reason), Hint: hint}
 		return out, nil
 	case open != nil && len(read.Requirements) == 0:
 		return out, ask.NotAccepted(template, open)
