@@ -93,6 +93,7 @@ func TestPage(t *testing.T) {
 		"from the prompt to the capsule": pageGenerates,
 		"what comes from outside":        pageEscapes,
 		"a run that fails":               pageFails,
+		"a run that left something out":  pageTellsTheUnused,
 		"a refused prompt":               pageRefused,
 		"cancel and try again":           pageSteers,
 		"prompts that cannot be sent":    pageComplains,
@@ -321,6 +322,18 @@ func pageFails(t *testing.T, b *tab) {
 	if js[bool](t, b, `"owned" in window`) {
 		t.Error("text became HTML")
 	}
+}
+
+// A project that is verified, and does not do all of what the prompt says, is no plain success.
+func pageTellsTheUnused(t *testing.T, b *tab) {
+	b.submit(t, "A library that greets. Send it by fax.", &generationtest.Script{FRD: func(pipeline.FRDGenerationIn) pipeline.FRDGenerationOut {
+		return pipeline.FRDGenerationOut{Markdown: "# Greeting", Unused: []string{"Send it by fax." + hostile}}
+	}})
+	b.sees(t, "#headline", "Verified, but 1 part of the prompt was not used")
+	b.sees(t, "#reason", "The project builds, and 2 tests pass; it does nothing about what stands below.")
+	b.sees(t, "#unused li", "Send it by fax."+hostile)
+	b.hides(t, ".verdict.good")
+	b.hides(t, "#retry")
 }
 
 func pageRefused(t *testing.T, b *tab) {

@@ -81,7 +81,8 @@
   }
 
   const ended = (status) => status !== "pending" && status !== "running";
-  const verified = (run) => run.status === "completed" && Boolean(run.verification && run.verification.verified);
+  const packaged = (status) => status === "completed" || status === "completed_with_findings";
+  const verified = (run) => packaged(run.status) && Boolean(run.verification && run.verification.verified);
 
   // tone is how a status is coloured; its words always stand beside the colour.
   const tones = { completed: "good", completed_with_findings: "warn", failed: "bad", running: "going" };
@@ -91,7 +92,12 @@
   // verdict says whether the project can be relied on, and why not.
   function verdict(run) {
     const v = run.verification;
-    if (verified(run)) return ["Verified: the project builds, and " + count(v.passed, "test") + (v.passed === 1 ? " passes." : " pass."), ""];
+    if (verified(run)) {
+      const builds = "the project builds, and " + count(v.passed, "test") + (v.passed === 1 ? " passes" : " pass");
+      const unused = (run.unused || []).length;
+      if (!unused) return ["Verified: " + builds + ".", ""];
+      return ["Verified, but " + count(unused, "part") + " of the prompt " + (unused === 1 ? "was" : "were") + " not used", builds.replace("the", "The") + "; it does nothing about what stands below."];
+    }
     const problem = run.problem ? [run.problem.detail || run.problem.title, run.problem.hint].filter(Boolean).join("\n") : "";
     if (run.status === "cancelled") return ["Cancelled", problem];
     if (run.status === "failed") return ["Failed", problem || "The platform gave no reason."];
@@ -339,7 +345,7 @@
       say($("capsule"), "Download the capsule (" + size(run.capsule.size) + ")");
     }
     const refused = run.problem && run.problem.code === settings.refused; // it would be refused again
-    $("retry").hidden = refused || !["failed", "cancelled", "completed_with_findings"].includes(run.status);
+    $("retry").hidden = refused || verified(run) || !["failed", "cancelled", "completed_with_findings"].includes(run.status);
     $("cancel").hidden = ended(run.status);
     say($("asked-prompt"), run.request.prompt);
     say($("asked-how"), [run.request.language, run.request.framework, run.request.type, run.request.model, run.id].filter(Boolean).join(", "));
@@ -351,6 +357,7 @@
   function drawLists(run) {
     const section = (title, items) => (items.length ? [make("section", {}, make("h2", {}, title), make("ul", {}, ...items.map((item) => make("li", {}, item))))] : []);
     const fields = ((run.problem || {}).errors || []).map((f) => f.location + ": " + f.message);
+    $("unused").replaceChildren(...section("Parts of the prompt that were not used", run.unused || []));
     $("findings").replaceChildren(...section("Findings", [...fields, ...(run.findings || [])]));
     $("unchecked").replaceChildren(...section("Not checked", run.not_checked || []));
   }
