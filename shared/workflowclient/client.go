@@ -34,8 +34,9 @@ const (
 
 // Client calls one workflow-api. It is safe for concurrent use.
 type Client struct {
-	base string
-	http *http.Client
+	base  string
+	http  *http.Client
+	token string // empty: none is sent
 }
 
 // New makes a client for the workflow-api at base, an absolute http or https URL. Proxies of the environment are used,
@@ -48,6 +49,34 @@ func New(base string) (*Client, error) {
 	transport.DialContext = dial
 	transport.ResponseHeaderTimeout = headerTimeout
 	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Transport: transport}}, nil
+}
+
+// tokenLimit is the longest token in bytes; servers take headers of 8 KiB and more.
+const tokenLimit = 8 << 10
+
+// WithToken makes a client that sends a bearer token (RFC 6750) with every request, for a proxy in front of the platform that asks
+// for one. Whoever reads it on its way can use it, so it goes by https, and by http within this machine alone, and no
+// redirect is followed. The fault is Invalid.
+func (c *Client) WithToken(token string) (*Client, error) {
+	u, err := url.Parse(c.base)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "the server's address is wrong: %w", err)
+	}
+	switch {
+	case token == "" || len(token) > tokenLimit || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return nil, fault.New(fault.Invalid, "the token for %s is none: it has to be 1 to %d visible ASCII characters without spaces", c.base, tokenLimit)
+	case u.Scheme != "https" && !local(u.Hostname()):
+		return nil, fault.New(fault.Invalid, "the token would go to %s in clear text", c.base).WithHint("use the server's https address")
+	}
+	// A redirect can lead to another place, or out of https.
+	stay := &http.Client{Transport: c.http.Transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &Client{base: c.base, http: stay, token: token}, nil
+}
+
+// local tells whether a host is this machine by its name alone.
+func local(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
 }
 
 // dial takes names under .localhost for this machine, as RFC 6761 says: routes of a cluster on it have such names, which not
@@ -255,6 +284,9 @@ func (c *Client) do(ctx context.Context, method, target string, header http.Head
 	for key, values := range header {
 		req.Header[key] = values
 	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -272,6 +304,10 @@ func (c *Client) do(ctx context.Context, method, target string, header http.Head
 	}
 	defer resp.Body.Close()
 	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != fault.ProblemType {
+		if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
+			return nil, fault.New(fault.Unauthorized, "%s lets nobody in without a login: %s", c.base, resp.Status).
+				WithHint("put a token that it takes into QL_SERVER_TOKEN")
+		}
 		return nil, c.stranger(resp.Status)
 	}
 	return nil, fault.FromResponse(resp, c.base)

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -202,6 +204,74 @@ func TestFilePathsAreEscaped(t *testing.T) {
 	}
 	if want := "/v1/workflows/r1/files/a%20b/c%3Fd.go"; seen != want {
 		t.Errorf("asked for %s, want %s", seen, want)
+	}
+}
+
+func TestTokenGoesWithEveryRequestAndNowhereElse(t *testing.T) {
+	t.Parallel()
+	elsewhere := 0
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere++ }))
+	t.Cleanup(other.Close)
+	var got []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.Header.Get("Authorization"))
+		switch {
+		case len(got) == 1:
+			answer(200, "text/plain", "text")(w, r)
+		case len(got) == 2:
+			http.Redirect(w, r, other.URL, http.StatusFound)
+		default:
+			http.Error(w, "log in", http.StatusUnauthorized)
+		}
+	}))
+	t.Cleanup(server.Close)
+	plain, err := workflowclient.New(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := plain.WithToken("abc.DEF-123")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.File(t.Context(), "r1", "go.mod"); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.File(t.Context(), "r1", "go.mod"); err == nil || elsewhere != 0 {
+		t.Errorf("a redirect was followed: %v", err)
+	}
+	if _, err := plain.File(t.Context(), "r1", "go.mod"); !fault.Is(err, fault.Unauthorized) || !strings.Contains(fault.From(err).Hint, "QL_SERVER_TOKEN") {
+		t.Errorf("without a login: %v", err)
+	}
+	if want := []string{"Bearer abc.DEF-123", "Bearer abc.DEF-123", ""}; !slices.Equal(got, want) {
+		t.Errorf("sent %q, want %q", got, want)
+	}
+}
+
+func TestTokensThatAreNotSent(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ base, token, says string }{
+		{"http://quantumlayer.example.com", "abc", "in clear text"},
+		{"http://127.0.0.1.example.com", "abc", "in clear text"},
+		{"https://quantumlayer.example.com", "", "is none"},
+		{"https://quantumlayer.example.com", "abc\r\nX: y", "is none"},
+		{"https://quantumlayer.example.com", strings.Repeat("a", 8<<10+1), "is none"},
+	} {
+		c, err := workflowclient.New(tc.base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.WithToken(tc.token); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), tc.says) || tc.token != "" && strings.Contains(err.Error(), tc.token) {
+			t.Errorf("%s, %.20q: %v", tc.base, tc.token, err)
+		}
+	}
+	for _, base := range []string{"https://quantumlayer.example.com", "http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost:8080", "http://workflow-api.test.localhost:18000"} {
+		c, err := workflowclient.New(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.WithToken("abc"); err != nil {
+			t.Errorf("%s: %v", base, err)
+		}
 	}
 }
 

@@ -114,19 +114,22 @@ func (a *app) completeRunAnd(has func(context.Context, *workflowclient.Client, s
 
 // someClient gives a client of a platform that runs, or nil.
 func (a *app) someClient() *workflowclient.Client {
-	base := a.serverURL()
-	if base == "" {
-		dir, err := home.Dir(a.getenv)
+	if server := a.serverURL(); server != "" {
+		c, err := a.serverClient(server)
 		if err != nil {
 			return nil
 		}
-		holder, found, err := home.Find(dir)
-		if err != nil || !found {
-			return nil
-		}
-		base = holder.URL
+		return c
 	}
-	c, err := workflowclient.New(base)
+	dir, err := home.Dir(a.getenv)
+	if err != nil {
+		return nil
+	}
+	holder, found, err := home.Find(dir)
+	if err != nil || !found {
+		return nil
+	}
+	c, err := workflowclient.New(holder.URL)
 	if err != nil {
 		return nil
 	}

@@ -66,7 +66,7 @@ var errUnused = errors.New("the data folder has never been used")
 // process. Only run starts one over a folder that holds nothing yet; the others give errUnused.
 func (a *app) connect(ctx context.Context, what need, model modelFlags) (*session, error) {
 	if server := a.serverURL(); server != "" {
-		c, err := workflowclient.New(server)
+		c, err := a.serverClient(server)
 		if err != nil {
 			return nil, err
 		}
@@ -99,6 +99,18 @@ func (a *app) connect(ctx context.Context, what need, model modelFlags) (*sessio
 		return nil, err
 	}
 	return a.startSession(ctx, h, what, model)
+}
+
+// serverClient makes the client of a server that the user named, with his token for it.
+func (a *app) serverClient(server string) (*workflowclient.Client, error) {
+	c, err := workflowclient.New(server)
+	if err != nil {
+		return nil, err
+	}
+	if token := a.getenv("QL_SERVER_TOKEN"); token != "" {
+		return c.WithToken(token)
+	}
+	return c, nil
 }
 
 func (a *app) serverURL() string {

@@ -48,6 +48,7 @@ type scenario struct {
 	refused     bool            // it failed because nothing can be made of the prompt
 	stall       bool            // the events stop in the middle, and the run goes on for ever
 	breakAfter  int             // the connection for events breaks after so many; 0: never
+	token       string          // a login stands in front, which takes this one alone
 	wrongDigest bool            // the run says another SHA-256 than the capsule has
 }
 
@@ -59,6 +60,7 @@ var scenarios = map[string]scenario{
 	"refused":  {end: workflow.Failed, refused: true},
 	"stalled":  {end: workflow.Completed, stall: true},
 	"broken":   {end: workflow.Completed, breakAfter: 3},
+	"login":    {end: workflow.Completed, token: "open-sesame"},
 	"damaged":  {end: workflow.Completed, wrongDigest: true},
 }
 
@@ -95,7 +97,13 @@ func newScriptedAPI(s scenario, capsule []byte) *scriptedAPI {
 	mux.HandleFunc("GET /v1/dead-letters", deadLetters)
 	mux.HandleFunc("POST /v1/workflows/{id}/retry", api.known(api.retry))
 	mux.HandleFunc("DELETE /v1/workflows/{id}", api.known(api.cancel))
-	api.server = httptest.NewServer(mux)
+	api.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.token != "" && r.Header.Get("Authorization") != "Bearer "+s.token {
+			http.Error(w, "log in first", http.StatusUnauthorized)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 	return api
 }
 
