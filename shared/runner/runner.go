@@ -166,8 +166,7 @@ func Serve(ctx context.Context, ln net.Listener, s *Service, cfg Server) error {
 	return err
 }
 
-// Handler puts around a service what every function answers: /healthz, /readyz, a body limit in bytes, and a problem document
-// in place of a panic. Readiness turns false when stopping ends.
+// Handler puts around a service what every function answers: /healthz, /readyz, and what Guard adds. Readiness turns false when stopping ends.
 func Handler(stopping context.Context, s *Service, bodyLimit int64) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
@@ -188,8 +187,11 @@ func Handler(stopping context.Context, s *Service, bodyLimit int64) http.Handler
 	return mux
 }
 
-// Guard limits bodies and turns panics into answers.
+// Guard limits bodies, in bytes, turns panics into problem documents, and keeps pages of other sites from changing anything in the
+// name of somebody who visits them and a platform: a browser sends its cookies, and reaches its own machine, for them too. Programs
+// say nothing of an origin and are let through.
 func Guard(next http.Handler, bodyLimit int64) http.Handler {
+	crossOrigin := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if p := recover(); p != nil {
@@ -199,6 +201,10 @@ func Guard(next http.Handler, bodyLimit int64) http.Handler {
 				fault.Write(w, r, fault.Wrap(fault.Internal, fmt.Errorf("panic: %v\n%s", p, stack()), "internal error; the log has the details"))
 			}
 		}()
+		if err := crossOrigin.Check(r); err != nil {
+			fault.Write(w, r, fault.New(fault.Unauthorized, "a page of another site may not use this platform: %w", err))
+			return
+		}
 		if bodyLimit > 0 {
 			// A copy, as http.MaxBytesHandler makes one: net/http looks at its own request's body to decide whether the
 			// connection can be used again, and what is left of an unread body must not be taken for the next request.

@@ -79,6 +79,36 @@ func TestHandlerGuards(t *testing.T) {
 	}
 }
 
+func TestPagesOfOtherSitesChangeNothing(t *testing.T) {
+	t.Parallel()
+	h := runner.Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), 0)
+	for name, tc := range map[string]struct {
+		method string
+		header http.Header
+		want   int
+	}{
+		"a program":                       {"POST", nil, 200},
+		"our own page":                    {"POST", http.Header{"Origin": {"https://ql.example"}}, 200},
+		"our own page behind a proxy":     {"POST", http.Header{"Origin": {"https://login.example"}, "Sec-Fetch-Site": {"same-origin"}}, 200},
+		"another site's form":             {"POST", http.Header{"Origin": {"https://evil.example"}}, 401},
+		"another site's form, as it says": {"DELETE", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 401},
+		"another site's link":             {"GET", http.Header{"Sec-Fetch-Site": {"cross-site"}}, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequestWithContext(t.Context(), tc.method, "https://ql.example/v1/workflows/run-1/retry", nil)
+			for key, values := range tc.header {
+				r.Header[key] = values
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != tc.want {
+				t.Errorf("status %d, want %d: %s", w.Code, tc.want, w.Body)
+			}
+		})
+	}
+}
+
 // A request that runs when the signal comes gets its answer; then the service is closed.
 func TestServeDrains(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
