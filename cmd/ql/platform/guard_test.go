@@ -29,12 +29,12 @@ func TestProtect(t *testing.T) {
 		host   string
 		want   int
 	}{
-		"a program":                        {loopback, "POST", "127.0.0.1:8080", 200},
-		"by name":                          {loopback, "GET", "localhost:8080", 200},
-		"by IPv6":                          {loopback, "GET", "[::1]:8080", 200},
-		"a rebound name":                   {loopback, "GET", "evil.example:8080", 401},
-		"no name":                          {loopback, "GET", "", 401},
-		"another machine may have a name":  {everywhere, "GET", "ql.example:8080", 200},
+		"a program":                       {loopback, "POST", "127.0.0.1:8080", 200},
+		"by name":                         {loopback, "GET", "localhost:8080", 200},
+		"by IPv6":                         {loopback, "GET", "[::1]:8080", 200},
+		"a rebound name":                  {loopback, "GET", "evil.example:8080", 401},
+		"no name":                         {loopback, "GET", "", 401},
+		"another machine may have a name": {everywhere, "GET", "ql.example:8080", 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
