@@ -255,9 +255,9 @@ func TestLossOfTheFirstProcessIsTold(t *testing.T) {
 func TestFirstProcessWithstandsSignals(t *testing.T) {
 	t.Parallel()
 	r := mustRun(t, tryJob(t, "kill init"))
-	if support(t).Mode == Pod {
-		mustBeRefused(t, r)
-	} else {
+	if support(t).Mode == Namespaces {
 		mustSucceed(t, r)
+	} else {
+		mustBeRefused(t, r)
 	}
 }

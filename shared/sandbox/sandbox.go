@@ -36,6 +36,10 @@ const (
 	// and uts namespaces, Landlock, seccomp and resource limits. It works for
 	// root and for an ordinary user, and needs no program but our own.
 	Namespaces Mode = "namespaces"
+	// Gvisor holds a job with a kernel of its own, that of runsc, which must be on
+	// the PATH, within the same namespaces: what the job asks a kernel for is not
+	// asked of the host's.
+	Gvisor Mode = "gvisor"
 	// Pod holds a job where namespaces are refused, in a container that has
 	// nothing but this process: with Landlock, seccomp and resource limits, and
 	// one job at a time. The network is the container's, so whatever runs the
@@ -232,6 +236,8 @@ func (s Support) Run(ctx context.Context, job Job) (Result, error) {
 	switch s.Mode {
 	case Namespaces:
 		return runNamespaces(ctx, job)
+	case Gvisor:
+		return runGvisor(ctx, job)
 	case Pod:
 		return runPod(ctx, job)
 	default:
