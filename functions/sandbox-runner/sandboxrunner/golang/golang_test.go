@@ -40,7 +40,7 @@ func toolchain(t *testing.T, change func(*Config)) *Toolchain {
 	if err := os.Symlink(shared, filepath.Join(cache, "build")); err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{Go: "go", Cache: cache, FetchTimeout: time.Minute, FetchBytes: 64 << 20, Limits: sandbox.Limits{Wall: 5 * time.Minute, Memory: 2 << 30}}
+	cfg := Config{Mode: sandbox.Namespaces, Go: "go", Cache: cache, FetchTimeout: time.Minute, FetchBytes: 64 << 20, Limits: sandbox.Limits{Wall: 5 * time.Minute, Memory: 2 << 30}}
 	if change != nil {
 		change(&cfg)
 	}
