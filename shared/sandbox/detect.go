@@ -55,8 +55,15 @@ func detectBest(ctx context.Context) (Support, error) {
 	}
 	s, err := detect(ctx, Namespaces)
 	s.Detail += "; not gvisor: " + kernel.Detail
+	if version, err := os.ReadFile("/proc/version"); err == nil && s.Mode == None && strings.Contains(string(version), "gvisor") {
+		s.Detail += withinGvisor
+	}
 	return s, err
 }
+
+// withinGvisor is said when gVisor's kernel is there already, as by a cluster's
+// RuntimeClass: it has no mount_setattr for Namespaces and no Landlock for Pod.
+const withinGvisor = "; this kernel is gVisor's, in which no mode holds one job apart from the next"
 
 func detect(ctx context.Context, want Mode) (Support, error) {
 	if want == "" {

@@ -45,6 +45,7 @@ func TestFilesOfTheHostAreOutOfReach(t *testing.T) {
 		{"append", secret, os.Geteuid() != 65534},
 		{"write", "/new", os.Geteuid() == 0},
 		{"write", "/etc/new", os.Geteuid() == 0},
+		{"write", "/dev/new", os.Geteuid() == 0},
 		{"append", "/etc/passwd", false},
 		{"write", "/usr/bin/new", false},
 		{"append", self, false},

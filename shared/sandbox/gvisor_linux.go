@@ -146,6 +146,7 @@ func describeContainer() container {
 	// they must not have. gVisor's kernel gives these, and the host's knows nothing of them.
 	caps := []string{"CAP_DAC_OVERRIDE", "CAP_SETFCAP", "CAP_SETUID", "CAP_SETGID", "CAP_SETPCAP", "CAP_KILL"}
 	c.Process.Capabilities = map[string][]string{"bounding": caps, "permitted": caps, "effective": caps, "inheritable": caps, "ambient": caps}
+	c.Mounts = append(c.Mounts, containerMount{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"ro", "nosuid", "noexec"}})
 	for _, dir := range []string{"/tmp", "/dev/shm"} { // where runsc would place its own, of any size
 		c.Mounts = append(c.Mounts, containerMount{
 			Destination: dir, Type: "bind", Source: newRoot + dir, Options: []string{"bind", "rw", "nosuid", "nodev"},
