@@ -198,6 +198,14 @@ func startGvisor(p plan) (code int, err error) {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return 0, fmt.Errorf("forbidding new privileges: %w", err)
 	}
+	// Its memory file grows a GiB at a time. Inside, no limit on data would stop a
+	// process from taking more than that between two looks of the watch.
+	const chunk = 1 << 30
+	size := uint64(p.Job.Limits.Memory+dataHeadroom+chunk-1)/chunk*chunk + chunk
+	size = max(size, uint64(p.Job.Limits.FileSize))
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: size}); err != nil {
+		return 0, fmt.Errorf("limiting the memory file: %w", err)
+	}
 	pid, err := startRunsc(p)
 	if err != nil {
 		return 0, fmt.Errorf("starting runsc: %w", err)

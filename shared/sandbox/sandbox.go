@@ -110,8 +110,9 @@ type Limits struct {
 	Wall time.Duration
 	// Memory, in bytes, bounds the anonymous and shared memory of all processes
 	// together, looked at every 50 ms. Between two looks a single process gets
-	// no more than 256 MiB beyond it. Files in memory are Disk's. In mode Gvisor the
-	// memory of its kernel counts too, some 40 MiB at first. Default 2 GiB.
+	// no more than 256 MiB beyond it; in mode Gvisor all together no more than
+	// 2.25 GiB, and its kernel's own memory counts too, some 40 MiB at first. Files in
+	// memory are Disk's. Default 2 GiB.
 	Memory int64
 	// Disk, in bytes, bounds what is kept in Scratch and Growing mounts, /tmp and
 	// /dev/shm together. In all modes but Pod it is memory of the host too, and a
