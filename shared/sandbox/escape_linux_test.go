@@ -131,6 +131,11 @@ func TestProcessesOfTheHostAreOutOfReach(t *testing.T) {
 	})
 	pid := "TARGET=" + strconv.Itoa(victim.Process.Pid)
 	parts := []string{"PART1=mellon-", "PART2=mellon"}
+	line := "TARGET=/proc/" + strconv.Itoa(victim.Process.Pid) + "/cmdline"
+	if support(t).Mode != Pod { // see TestWhatPodDoesNotHold
+		tryOutside(t, "read", line)
+		mustBeRefused(t, mustRun(t, tryJob(t, "read", line)))
+	}
 
 	tryOutside(t, "environ", parts...)
 	mustBeRefused(t, mustRun(t, tryJob(t, "environ", parts...)))
