@@ -45,12 +45,15 @@ func TestNoModeWithinGvisor(t *testing.T) {
 }
 
 func TestGvisorNeedsRunsc(t *testing.T) {
+	mode := support(t).Mode // before it is looked for in vain
 	t.Setenv("PATH", "/nonexistent")
 	s, err := detect(t.Context(), Gvisor)
 	if err != nil || s.Mode != None || !strings.Contains(s.Detail, "runsc on the PATH") {
 		t.Errorf("%+v, %v", s, err)
 	}
-	notInPod(t, "there may be no namespaces")
+	if mode == Pod { // there may be no namespaces
+		return
+	}
 	if s, err := detect(t.Context(), ""); err != nil || s.Mode != Namespaces || !strings.Contains(s.Detail, "not gvisor: mode gvisor needs runsc") {
 		t.Errorf("%+v, %v", s, err)
 	}
