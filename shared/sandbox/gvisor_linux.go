@@ -175,7 +175,7 @@ func startGvisor(p plan) (code int, err error) {
 	}
 	// runsc looks up processes by their numbers here.
 	if err := mountProc("/proc"); err != nil {
-		return 0, err
+		return 0, fmt.Errorf("mode gvisor needs a /proc of which nothing is masked: %w", err)
 	}
 	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0); err != nil {
 		return 0, fmt.Errorf("offering the job to the out-of-memory killer: %w", err)
