@@ -32,8 +32,9 @@ const runscName = "runsc"
 // So what bounds files and ends processes is the host's kernel as before, and what
 // a job asks a kernel for is asked of gVisor's.
 const (
-	bundle = stage + "/bundle"
-	state  = stage + "/state"
+	// Where runsc finds what, once the stage is the root of its file system.
+	bundle = "/bundle"
+	state  = "/state"
 	// minderID is the user of pid 1 inside. It is not the job's, which is 0 to
 	// gVisor's kernel, so that the job cannot signal it: that kernel does not
 	// spare a pid 1.
@@ -137,9 +138,9 @@ type containerNamespace struct {
 	Type string `json:"type"`
 }
 
-// describeContainer says what runsc is to run: insideName in newRoot.
+// describeContainer says what runsc is to run: insideName in the root that was built.
 func describeContainer() container {
-	c := container{Version: "1.0.2", Hostname: "sandbox", Root: containerRoot{Path: newRoot}}
+	c := container{Version: "1.0.2", Hostname: "sandbox", Root: containerRoot{Path: rootDir}}
 	c.Process = containerProcess{Args: []string{insideName}, Cwd: "/", NoNewPrivileges: true}
 	c.Process.User.UID, c.Process.User.GID = minderID, minderID
 	// To start commands as another user, to end them, and to take from them what
@@ -149,7 +150,7 @@ func describeContainer() container {
 	c.Mounts = append(c.Mounts, containerMount{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"ro", "nosuid", "noexec"}})
 	for _, dir := range []string{"/tmp", "/dev/shm"} { // where runsc would place its own, of any size
 		c.Mounts = append(c.Mounts, containerMount{
-			Destination: dir, Type: "bind", Source: newRoot + dir, Options: []string{"bind", "rw", "nosuid", "nodev"},
+			Destination: dir, Type: "bind", Source: rootDir + dir, Options: []string{"bind", "rw", "nosuid", "nodev"},
 		})
 	}
 	// No job needs /sys, which runsc shows unless something else is there.
@@ -173,9 +174,12 @@ func startGvisor(p plan) (code int, err error) {
 	if err := sealRoot(); err != nil {
 		return 0, err
 	}
-	// runsc looks up processes by their numbers here.
-	if err := mountProc("/proc"); err != nil {
-		return 0, fmt.Errorf("mode gvisor needs a /proc of which nothing is masked: %w", err)
+	self, err := unix.Open(selfExe, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("opening our own binary: %w", err)
+	}
+	if err := enterStage(); err != nil {
+		return 0, err
 	}
 	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0); err != nil {
 		return 0, fmt.Errorf("offering the job to the out-of-memory killer: %w", err)
@@ -206,7 +210,7 @@ func startGvisor(p plan) (code int, err error) {
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: size}); err != nil {
 		return 0, fmt.Errorf("limiting the memory file: %w", err)
 	}
-	pid, err := startRunsc(p)
+	pid, err := startRunsc(p, self)
 	if err != nil {
 		return 0, fmt.Errorf("starting runsc: %w", err)
 	}
@@ -220,19 +224,38 @@ func startGvisor(p plan) (code int, err error) {
 	return 0, nil
 }
 
+// enterStage makes the stage the root, in which runsc has what it needs and
+// nothing of the host.
+func enterStage() error {
+	for _, d := range []string{"/proc", "/dev", "/tmp"} {
+		if err := os.Mkdir(stage+d, 0o755); err != nil {
+			return fmt.Errorf("making a root for runsc: %w", err)
+		}
+	}
+	// runsc looks up processes by their numbers here.
+	if err := mountProc(stage + "/proc"); err != nil {
+		return fmt.Errorf("mode gvisor needs a /proc of which nothing is masked: %w", err)
+	}
+	for _, d := range devices {
+		if err := os.WriteFile(stage+d, nil, 0o644); err != nil {
+			return fmt.Errorf("making a root for runsc: %w", err)
+		}
+		if err := unix.Mount(newRoot+d, stage+d, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("making a root for runsc: %w", err)
+		}
+	}
+	return enterRoot(stage)
+}
+
 // knownFiles is how many files' names and attributes runsc keeps, an open file of
 // its own for each. A build looks at some thousand again and again; with 1000, as
 // runsc has it, a verification takes a quarter more processor time.
 const knownFiles = 8000
 
-func startRunsc(p plan) (pid int, err error) {
+func startRunsc(p plan, self int) (pid int, err error) {
 	var open unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &open); err != nil {
 		return 0, fmt.Errorf("reading the limit on open files: %w", err)
-	}
-	self, err := unix.Open(selfExe, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return 0, err
 	}
 	null, err := unix.Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {

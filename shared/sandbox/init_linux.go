@@ -127,7 +127,7 @@ func setUpNamespaces(p plan, planFile *os.File) (stop <-chan struct{}, err error
 			return nil, err
 		}
 	}
-	if err := errors.Join(sealRoot(), enterRoot()); err != nil {
+	if err := errors.Join(sealRoot(), enterRoot(newRoot)); err != nil {
 		return nil, err
 	}
 	if proc == nil {

@@ -17,7 +17,8 @@ const (
 	// does not see.
 	stage = "/tmp"
 	// newRoot is where the sandbox's root is put together before it becomes /.
-	newRoot = stage + "/root"
+	newRoot = stage + rootDir
+	rootDir = "/root" // on the stage
 	// scratchDir is the one file system in memory that all that can be changed
 	// comes from, so that one size bounds all of it.
 	scratchDir = stage + "/scratch"
@@ -248,9 +249,9 @@ func sealRoot() error {
 	return nil
 }
 
-// enterRoot makes newRoot the root and lets go of the host's.
-func enterRoot() error {
-	if err := os.Chdir(newRoot); err != nil {
+// enterRoot makes the file system at dir the root and lets go of the host's.
+func enterRoot(dir string) error {
+	if err := os.Chdir(dir); err != nil {
 		return fmt.Errorf("entering the root: %w", err)
 	}
 	if err := unix.PivotRoot(".", "."); err != nil {
