@@ -20,7 +20,7 @@ e2e: ## Deploy to the cluster of KUBECONFIG, which has nothing else to do, and t
 race: test-deps ## The tests of what shares memory between goroutines, under the race detector
 	$(GO) test -race ./functions/agent-orchestrator/... ./functions/llm-router/llmrouter/cache/... ./functions/parser/... ./shared/ask ./shared/nats/... ./shared/runner
 
-test-deps: ## Install what the tests use: PostgreSQL, Redis, an S3 server, Chromium
+test-deps: ## Install what the tests use: PostgreSQL, Redis, an S3 server, Chromium, runsc
 	@scripts/test-deps
 
 lint: ## golangci-lint, pinned in tools/go.mod, with the import rules

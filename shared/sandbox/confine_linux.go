@@ -13,7 +13,7 @@ import (
 // confine takes from the calling thread, and from all that it starts, what a
 // job must not have. Capabilities go before the filters, which need none.
 func confine(p plan) error {
-	if err := setLimits(p.Job.Limits); err != nil {
+	if err := setLimits(p.Mode, p.Job.Limits); err != nil {
 		return err
 	}
 	if err := dropCapabilities(); err != nil {
@@ -38,7 +38,7 @@ const dataHeadroom = 256 << 20
 
 // setLimits sets the limits of a process. There is none on the address space:
 // Go and Java reserve far more of it than they use.
-func setLimits(l Limits) error {
+func setLimits(mode Mode, l Limits) error {
 	for _, r := range []struct {
 		name  string
 		which int
@@ -52,6 +52,9 @@ func setLimits(l Limits) error {
 		{"MSGQUEUE", unix.RLIMIT_MSGQUEUE, 0},
 		{"MEMLOCK", unix.RLIMIT_MEMLOCK, 64 << 10},
 	} {
+		if mode == Gvisor && r.which == unix.RLIMIT_MSGQUEUE { // its kernel has none
+			continue
+		}
 		var now unix.Rlimit
 		if err := unix.Getrlimit(r.which, &now); err != nil {
 			return fmt.Errorf("reading limit %s: %w", r.name, err)

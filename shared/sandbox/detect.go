@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,10 +26,10 @@ var detected struct {
 }
 
 // Detect finds out how this machine can hold a job by starting one that does
-// nothing.
-// It looks for Pod when that is wanted and for nothing else; by an empty want it
-// takes what a machine of a person may have, which Pod is not. The answer holds
-// for the life of the process. The error is the context's.
+// nothing. It looks for what is wanted and for nothing else; by an empty want it
+// takes the first that there is of Gvisor and Namespaces, which is what a machine of
+// a person may have, and Pod is not. The answer holds for the life of the process.
+// The error is the context's.
 func Detect(ctx context.Context, want Mode) (Support, error) {
 	detected.Lock()
 	defer detected.Unlock()
@@ -48,10 +47,35 @@ func Detect(ctx context.Context, want Mode) (Support, error) {
 	return support, nil
 }
 
+// detectBest says, when it does not take Gvisor, what that lacks.
+func detectBest(ctx context.Context) (Support, error) {
+	kernel, err := detect(ctx, Gvisor)
+	if err != nil || kernel.Mode == Gvisor {
+		return kernel, err
+	}
+	s, err := detect(ctx, Namespaces)
+	s.Detail += "; not gvisor: " + kernel.Detail
+	if version, err := os.ReadFile("/proc/version"); err == nil && s.Mode == None && strings.Contains(string(version), "gvisor") {
+		s.Detail += withinGvisor
+	}
+	return s, err
+}
+
+// withinGvisor is said when gVisor's kernel is there already, as by a cluster's
+// RuntimeClass: it has no mount_setattr for Namespaces and no Landlock for Pod.
+const withinGvisor = "; this kernel is gVisor's, in which no mode holds one job apart from the next"
+
 func detect(ctx context.Context, want Mode) (Support, error) {
-	s := Support{Mode: cmp.Or(want, Namespaces)}
+	if want == "" {
+		return detectBest(ctx)
+	}
+	s := Support{Mode: want}
 	switch s.Mode {
 	case Namespaces:
+	case Gvisor:
+		if lacking := gvisorLacks(); lacking != "" {
+			return Support{Mode: None, Detail: lacking}, nil
+		}
 	case Pod:
 		if lacking := podLacks(ctx); lacking != "" {
 			return Support{Mode: None, Detail: lacking}, ctx.Err()
@@ -75,7 +99,7 @@ func detect(ctx context.Context, want Mode) (Support, error) {
 	switch {
 	case ctx.Err() != nil:
 		return Support{}, fmt.Errorf("looking for a sandbox: %w", ctx.Err())
-	case err != nil && s.Mode == Namespaces:
+	case err != nil && s.Mode != Pod:
 		return Support{Mode: None, Detail: err.Error() + remedy(sysctl)}, nil
 	case err != nil:
 		return Support{Mode: None, Detail: err.Error()}, nil

@@ -45,6 +45,7 @@ func TestFilesOfTheHostAreOutOfReach(t *testing.T) {
 		{"append", secret, os.Geteuid() != 65534},
 		{"write", "/new", os.Geteuid() == 0},
 		{"write", "/etc/new", os.Geteuid() == 0},
+		{"write", "/dev/new", os.Geteuid() == 0},
 		{"append", "/etc/passwd", false},
 		{"write", "/usr/bin/new", false},
 		{"append", self, false},
@@ -130,6 +131,11 @@ func TestProcessesOfTheHostAreOutOfReach(t *testing.T) {
 	})
 	pid := "TARGET=" + strconv.Itoa(victim.Process.Pid)
 	parts := []string{"PART1=mellon-", "PART2=mellon"}
+	line := "TARGET=/proc/" + strconv.Itoa(victim.Process.Pid) + "/cmdline"
+	if support(t).Mode != Pod { // see TestWhatPodDoesNotHold
+		tryOutside(t, "read", line)
+		mustBeRefused(t, mustRun(t, tryJob(t, "read", line)))
+	}
 
 	tryOutside(t, "environ", parts...)
 	mustBeRefused(t, mustRun(t, tryJob(t, "environ", parts...)))
@@ -262,6 +268,12 @@ func TestForeignArchitectureIsKilled(t *testing.T) {
 		t.Skipf("this kernel runs no 32-bit programs: %v", err)
 	}
 	r := mustRun(t, Job{Mounts: []Mount{{Source: binary, Target: "/hello"}}, Commands: []Command{{Argv: []string{"/hello"}}}})
+	if support(t).Mode == Gvisor { // its kernel knows no other architecture
+		if c := r.Commands[0]; c.ExitCode != notStarted || !strings.Contains(string(c.Output), syscall.ENOEXEC.Error()) {
+			t.Errorf("exit code %d, output %s", c.ExitCode, c.Output)
+		}
+		return
+	}
 	if got := syscall.Signal(r.Commands[0].Signal); got != syscall.SIGSYS {
 		t.Errorf("signal %v, exit code %d, output %s", got, r.Commands[0].ExitCode, r.Commands[0].Output)
 	}

@@ -14,7 +14,7 @@ import (
 func TestDetect(t *testing.T) {
 	t.Parallel()
 	s := support(t)
-	want := map[Mode]string{Namespaces: "namespaces", Pod: "NetworkPolicy"}[s.Mode]
+	want := map[Mode]string{Namespaces: "namespaces", Gvisor: "gVisor's kernel", Pod: "NetworkPolicy"}[s.Mode]
 	if want == "" || !strings.Contains(s.Detail, want) {
 		t.Errorf("mode %q: %s", s.Mode, s.Detail)
 	}

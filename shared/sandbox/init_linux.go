@@ -25,7 +25,7 @@ func init() {
 		return
 	}
 	switch os.Args[0] {
-	case reexecName:
+	case reexecName, insideName:
 		unix.Exit(firstProcess()) // at once: os.Exit would run hooks that are the program's
 	case launchName:
 		unix.Exit(launch())
@@ -52,16 +52,18 @@ func firstProcess() int {
 		return 1
 	}
 	out := json.NewEncoder(os.NewFile(statusFD, "status"))
-	if err := serve(out); err != nil {
+	code, err := serve(out)
+	if err != nil {
 		if err := out.Encode(status{Event: eventFailed, Error: err.Error()}); err != nil {
 			fmt.Fprintln(os.Stderr, "reporting:", err)
 		}
 		return 1
 	}
-	return 0
+	return code
 }
 
-func serve(out *json.Encoder) error {
+// serve does what the plan says. The code is for the process to end with.
+func serve(out *json.Encoder) (code int, err error) {
 	// With a handler, pid 1 can be signalled from inside; without a reader of
 	// the channel the signal has no effect, and commands start with defaults.
 	signal.Notify(make(chan os.Signal, 1))
@@ -69,36 +71,41 @@ func serve(out *json.Encoder) error {
 	var p plan
 	planFile := os.NewFile(planFD, "plan")
 	if err := json.NewDecoder(planFile).Decode(&p); err != nil {
-		return fmt.Errorf("reading the plan: %w", err)
+		return 0, fmt.Errorf("reading the plan: %w", err)
 	}
 	unix.Umask(0o022)
 	setUp := setUpNamespaces
-	if p.Mode == Pod {
+	switch {
+	case p.Inside:
+		setUp = setUpInside
+	case p.Mode == Gvisor:
+		return startGvisor(p)
+	case p.Mode == Pod:
 		setUp = setUpPod
 	}
 	stop, err := setUp(p, planFile)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := out.Encode(status{Event: eventReady}); err != nil {
-		return fmt.Errorf("reporting: %w", err)
+		return 0, fmt.Errorf("reporting: %w", err)
 	}
 	for i, c := range p.Job.Commands {
 		if err := out.Encode(status{Event: eventStarted, Command: i}); err != nil {
-			return fmt.Errorf("reporting: %w", err)
+			return 0, fmt.Errorf("reporting: %w", err)
 		}
 		st, err := runCommand(p, i, stop)
 		if err != nil {
-			return fmt.Errorf("command %d: %w", i, err)
+			return 0, fmt.Errorf("command %d: %w", i, err)
 		}
 		if err := out.Encode(st); err != nil {
-			return fmt.Errorf("reporting: %w", err)
+			return 0, fmt.Errorf("reporting: %w", err)
 		}
 		if st.Exit != 0 && !c.KeepGoing {
 			break
 		}
 	}
-	return nil
+	return 0, nil
 }
 
 // setUpNamespaces builds the sandbox around this process and confines it. What
@@ -107,14 +114,26 @@ func setUpNamespaces(p plan, planFile *os.File) (stop <-chan struct{}, err error
 	if err := planFile.Close(); err != nil {
 		return nil, fmt.Errorf("closing the plan: %w", err)
 	}
-	var trees []int
-	if p.TreesOpened {
-		for i := range p.Job.Mounts {
-			trees = append(trees, firstFD+len(p.Job.Commands)+i)
+	if err := buildRoot(p.Job, p.trees()); err != nil {
+		return nil, err
+	}
+	proc := mountProc(newRoot + "/proc")
+	switch {
+	case errors.Is(proc, unix.EPERM): // the job has none
+	case proc != nil:
+		return nil, proc
+	default:
+		if err := linkDescriptors(); err != nil {
+			return nil, err
 		}
 	}
-	if err := buildRoot(p.Job, trees); err != nil {
+	if err := errors.Join(sealRoot(), enterRoot(newRoot)); err != nil {
 		return nil, err
+	}
+	if proc == nil {
+		if err := tuneProc(); err != nil {
+			return nil, err
+		}
 	}
 	if err := loopbackUp(); err != nil {
 		return nil, fmt.Errorf("bringing the loopback up: %w", err)
@@ -140,9 +159,9 @@ func runCommand(p plan, i int, stop <-chan struct{}) (status, error) {
 	}
 	out := firstFD + i
 	start := time.Now()
-	command := startCommand
-	if p.Mode == Pod {
-		command = startLauncher
+	command := startLauncher
+	if p.Mode == Namespaces {
+		command = startCommand
 	}
 	pid, startErr := command(p, i, []uintptr{uintptr(null), uintptr(out), uintptr(out)})
 	for _, fd := range []int{null, out} {

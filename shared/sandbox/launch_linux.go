@@ -82,10 +82,14 @@ func startLauncher(p plan, i int, files []uintptr) (pid int, err error) {
 	if err != nil {
 		return 0, &setUpError{errors.Join(err, planR.Close(), planW.Close()).Error()}
 	}
+	// Should we be killed, at least the command ends with us.
+	attr := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if p.Inside {
+		attr = insideUser()
+	}
 	pid, err = syscall.ForkExec(selfExe, []string{launchName}, &syscall.ProcAttr{
 		Dir: "/", Env: []string{}, Files: append(files, planR.Fd(), statusW.Fd()),
-		// Should we be killed, at least the command ends with us.
-		Sys: &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL},
+		Sys: attr,
 	})
 	err = errors.Join(err, planR.Close(), statusW.Close())
 	if err == nil {
@@ -117,7 +121,7 @@ func launch() int {
 	out := json.NewEncoder(os.NewFile(statusFD, "status"))
 	var p plan
 	err := json.NewDecoder(os.NewFile(planFD, "plan")).Decode(&p)
-	if err == nil {
+	if err == nil && p.Mode == Pod {
 		// Before all others it is the job that the kernel ends when memory is short.
 		err = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
 	}

@@ -3,9 +3,11 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -200,6 +202,10 @@ func TestKilledParentTakesTheJobAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitForBeat(t, dir)
+	processes, err := descendants(parent.Process.Pid)
+	if err != nil || len(processes) == 0 {
+		t.Fatalf("processes %v, %v", processes, err)
+	}
 	if err := parent.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -213,6 +219,17 @@ func TestKilledParentTakesTheJobAlong(t *testing.T) {
 			t.Fatal("the job outlives the process that started it")
 		}
 	}
+	for deadline := time.Now().Add(10 * time.Second); slices.ContainsFunc(processes, runs); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("some of the processes %v are left", processes)
+		}
+	}
+}
+
+// runs reports whether a process is there and has not ended.
+func runs(pid int) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err == nil && !strings.Contains(string(b), "\nState:\tZ")
 }
 
 // Not in parallel, so that the one child of this process is the sandbox.
@@ -255,9 +272,9 @@ func TestLossOfTheFirstProcessIsTold(t *testing.T) {
 func TestFirstProcessWithstandsSignals(t *testing.T) {
 	t.Parallel()
 	r := mustRun(t, tryJob(t, "kill init"))
-	if support(t).Mode == Pod {
-		mustBeRefused(t, r)
-	} else {
+	if support(t).Mode == Namespaces {
 		mustSucceed(t, r)
+	} else {
+		mustBeRefused(t, r)
 	}
 }

@@ -5,17 +5,20 @@ package sandbox
 import "time"
 
 // reexecName is argv[0] of our own binary when it is to be the first process
-// of a sandbox, launchName when it is to become a confined command in mode Pod,
-// and holderName when it is only to keep a user namespace alive.
+// of a sandbox, launchName when it is to become a confined command in mode Pod
+// or Gvisor, holderName when it is only to keep a user namespace alive, and
+// insideName when it is the first process that gVisor's kernel runs.
 const (
 	reexecName = "quantumlayer-sandbox"
 	launchName = "quantumlayer-sandbox-command"
 	holderName = "quantumlayer-sandbox-userns"
+	insideName = "/quantumlayer-sandbox-inside"
 )
 
 // Descriptors that the first process of a sandbox starts with. From firstFD on
 // come the output pipes, one for each command, and then the mounts' trees if
-// the parent opened them. A command in mode Pod starts with the first two.
+// the parent opened them, and in mode Gvisor runsc. A launched command starts
+// with the first two.
 const (
 	planFD   = 3 // a plan is read from here; in mode Pod its end asks for ours
 	statusFD = 4 // statuses are written here
@@ -32,7 +35,24 @@ type plan struct {
 	// TreesOpened says that the parent has opened the mounts' trees, because it
 	// may look where the sandbox's user may not.
 	TreesOpened bool
+	// Inside says that this is for pid 1 of gVisor's kernel.
+	Inside bool
 }
+
+// trees are the descriptors of the mounts' trees, nil when they are not opened.
+func (p plan) trees() []int {
+	if !p.TreesOpened {
+		return nil
+	}
+	var fds []int
+	for i := range p.Job.Mounts {
+		fds = append(fds, firstFD+len(p.Job.Commands)+i)
+	}
+	return fds
+}
+
+// runscFD is, in mode Gvisor, the descriptor of runsc.
+func (p plan) runscFD() int { return firstFD + len(p.Job.Commands) + len(p.trees()) }
 
 // status is one line of what the first process tells.
 type status struct {

@@ -13,19 +13,24 @@ import (
 )
 
 const (
+	// stage is covered by a file system in memory for what follows, which the job
+	// does not see.
+	stage = "/tmp"
 	// newRoot is where the sandbox's root is put together before it becomes /.
-	newRoot = "/tmp"
-	// scratchDir is, below newRoot, the one file system in memory that all that
-	// can be changed comes from, so that one size bounds all of it.
-	scratchDir = newRoot + "/.scratch"
+	newRoot = stage + rootDir
+	rootDir = "/root" // on the stage
+	// scratchDir is the one file system in memory that all that can be changed
+	// comes from, so that one size bounds all of it.
+	scratchDir = stage + "/scratch"
 	// inodesPerMiB keeps the kernel memory of many empty files in proportion.
 	inodesPerMiB = 256
 )
 
 var devices = []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}
 
-// buildRoot gives the process a root that holds the job's mounts and nothing
-// else of the host. trees are the opened mounts, or nil to open them here.
+// buildRoot puts a root together at newRoot that holds the job's mounts and
+// nothing else of the host, but for /proc. trees are the opened mounts, or nil to
+// open them here.
 func buildRoot(job Job, trees []int) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making the mounts private: %w", err)
@@ -49,10 +54,18 @@ func buildRoot(job Job, trees []int) error {
 		devTrees = append(devTrees, fd)
 	}
 
+	if err := mountTmpfs(stage, "mode=755,size=1m"); err != nil {
+		return err
+	}
+	for _, d := range []string{newRoot, scratchDir} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			return fmt.Errorf("making the root: %w", err)
+		}
+	}
 	if err := mountTmpfs(newRoot, "mode=755,size=1m"); err != nil {
 		return err
 	}
-	for _, d := range []string{scratchDir, newRoot + "/tmp", newRoot + "/dev/shm", newRoot + "/etc", newRoot + "/proc"} {
+	for _, d := range []string{newRoot + "/tmp", newRoot + "/dev/shm", newRoot + "/etc", newRoot + "/proc"} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
 			return fmt.Errorf("making the root: %w", err)
 		}
@@ -76,28 +89,7 @@ func buildRoot(job Job, trees []int) error {
 			return fmt.Errorf("mounting %s: %w", d, err)
 		}
 	}
-	if err := writeEtc(); err != nil {
-		return err
-	}
-	haveProc, err := mountProc()
-	if err != nil {
-		return err
-	}
-	// The bind mounts and overlays keep the scratch file system; its own place
-	// would show the overlays' inner folders.
-	if err := unix.Unmount(scratchDir, unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("unmounting the scratch file system: %w", err)
-	}
-	if err := os.Remove(scratchDir); err != nil {
-		return fmt.Errorf("making the root: %w", err)
-	}
-	if err := enterRoot(); err != nil {
-		return err
-	}
-	if haveProc {
-		return tuneProc()
-	}
-	return nil
+	return writeEtc()
 }
 
 // openTree takes a detached copy of a mount. A folder that gets an overlay
@@ -228,28 +220,38 @@ func writeEtc() error {
 }
 
 // mountProc mounts a proc of the sandbox's own processes. Where the host's is
-// masked in part, as in a container, the kernel refuses, and the job has none.
-func mountProc() (bool, error) {
-	err := unix.Mount("proc", newRoot+"/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
-	switch {
-	case errors.Is(err, unix.EPERM):
-		return false, nil
-	case err != nil:
-		return false, fmt.Errorf("mounting proc: %w", err)
+// masked in part, as in a container, the kernel refuses, which is EPERM.
+func mountProc(at string) error {
+	if err := unix.Mount("proc", at, "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
+		return fmt.Errorf("mounting proc: %w", err)
 	}
+	return nil
+}
+
+// linkDescriptors makes the links of /dev that need /proc.
+func linkDescriptors() error {
 	for link, to := range map[string]string{
 		"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2",
 	} {
 		if err := os.Symlink(to, newRoot+"/dev/"+link); err != nil {
-			return false, fmt.Errorf("making the root: %w", err)
+			return fmt.Errorf("making the root: %w", err)
 		}
 	}
-	return true, nil
+	return nil
 }
 
-// enterRoot makes newRoot the root and lets go of the host's.
-func enterRoot() error {
-	if err := os.Chdir(newRoot); err != nil {
+// sealRoot makes newRoot itself read-only; what is mounted below stays as it is.
+func sealRoot() error {
+	readOnly := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
+	if err := unix.MountSetattr(unix.AT_FDCWD, newRoot, 0, &readOnly); err != nil {
+		return fmt.Errorf("making the root read-only: %w", err)
+	}
+	return nil
+}
+
+// enterRoot makes the file system at dir the root and lets go of the host's.
+func enterRoot(dir string) error {
+	if err := os.Chdir(dir); err != nil {
 		return fmt.Errorf("entering the root: %w", err)
 	}
 	if err := unix.PivotRoot(".", "."); err != nil {
@@ -260,10 +262,6 @@ func enterRoot() error {
 	}
 	if err := os.Chdir("/"); err != nil {
 		return fmt.Errorf("entering the root: %w", err)
-	}
-	readOnly := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
-	if err := unix.MountSetattr(unix.AT_FDCWD, "/", 0, &readOnly); err != nil {
-		return fmt.Errorf("making the root read-only: %w", err)
 	}
 	return nil
 }

@@ -36,6 +36,10 @@ const (
 	// and uts namespaces, Landlock, seccomp and resource limits. It works for
 	// root and for an ordinary user, and needs no program but our own.
 	Namespaces Mode = "namespaces"
+	// Gvisor holds a job with a kernel of its own, that of runsc, which must be on
+	// the PATH, within the same namespaces: what the job asks a kernel for is not
+	// asked of the host's.
+	Gvisor Mode = "gvisor"
 	// Pod holds a job where namespaces are refused, in a container that has
 	// nothing but this process: with Landlock, seccomp and resource limits, and
 	// one job at a time. The network is the container's, so whatever runs the
@@ -50,7 +54,7 @@ const (
 	// ReadOnly files can be read and executed.
 	ReadOnly Access = iota
 	// Scratch files can be changed as well, but the changes count against
-	// [Limits.Disk] and are gone with the job. Namespaces keeps them in memory;
+	// [Limits.Disk] and are gone with the job. All modes but Pod keep them in memory;
 	// Pod gives the job a copy.
 	Scratch
 	// Growing is Scratch for a large folder: files can be added and removed, but
@@ -101,14 +105,17 @@ type Job struct {
 
 // Limits bound a job. A zero field means its default.
 type Limits struct {
-	// Wall is the longest time for all commands together. Default 5 minutes.
+	// Wall is the longest time for all commands together, without that to set the
+	// sandbox up. Default 5 minutes.
 	Wall time.Duration
 	// Memory, in bytes, bounds the anonymous and shared memory of all processes
 	// together, looked at every 50 ms. Between two looks a single process gets
-	// no more than 256 MiB beyond it. Files in memory are Disk's. Default 2 GiB.
+	// no more than 256 MiB beyond it; in mode Gvisor all together no more than
+	// 2.25 GiB, and its kernel's own memory counts too, some 40 MiB at first. Files in
+	// memory are Disk's. Default 2 GiB.
 	Memory int64
 	// Disk, in bytes, bounds what is kept in Scratch and Growing mounts, /tmp and
-	// /dev/shm together. In mode Namespaces it is memory of the host too, and a
+	// /dev/shm together. In all modes but Pod it is memory of the host too, and a
 	// job that wants more is told that no space is left; in mode Pod it is
 	// looked at a few times a second and the job is killed. Default 1 GiB.
 	Disk int64
@@ -232,6 +239,8 @@ func (s Support) Run(ctx context.Context, job Job) (Result, error) {
 	switch s.Mode {
 	case Namespaces:
 		return runNamespaces(ctx, job)
+	case Gvisor:
+		return runGvisor(ctx, job)
 	case Pod:
 		return runPod(ctx, job)
 	default:

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,13 @@ var tries = map[string]func() error{
 		return syscall.Kill(pid, syscall.SIGCONT)
 	},
 	"inherited": tryInherited,
+	"detect": func() error {
+		s, err := Detect(context.Background(), "")
+		if err == nil && s.Mode == None {
+			err = errors.New(s.Detail)
+		}
+		return err
+	},
 
 	// the host's network
 	"dial": func() error { return tryDial(os.Getenv("NETWORK"), os.Getenv("TARGET")) },

@@ -29,10 +29,10 @@ type memoryReport struct {
 	err      error
 }
 
-// watchMemory adds up the memory of all processes below pid until quit closes
-// or the sum exceeds limit. The first process itself does not count; it is as
-// large as the program that runs us.
-func watchMemory(pid int, limit int64, quit <-chan struct{}) memoryReport {
+// watchMemory looks at the memory of all processes below pid, as measure has it,
+// until quit closes or it exceeds limit. The first process itself does not count;
+// it is as large as the program that runs us.
+func watchMemory(pid int, measure func(pid int) (int64, error), limit int64, quit <-chan struct{}) memoryReport {
 	var r memoryReport
 	tick := time.NewTicker(memoryEvery)
 	defer tick.Stop()
@@ -42,7 +42,7 @@ func watchMemory(pid int, limit int64, quit <-chan struct{}) memoryReport {
 			return r
 		case <-tick.C:
 		}
-		sum, err := memoryBelow(pid)
+		sum, err := measure(pid)
 		if errors.Is(err, os.ErrNotExist) {
 			return r // it has ended
 		}
@@ -61,20 +61,25 @@ func watchMemory(pid int, limit int64, quit <-chan struct{}) memoryReport {
 // memoryBelow is the memory of all descendants of pid, in bytes. That of
 // processes that end meanwhile counts as 0. The error is for pid alone.
 func memoryBelow(pid int) (int64, error) {
-	todo, err := children(pid)
-	if err != nil {
-		return 0, err
-	}
+	all, err := descendants(pid)
 	var sum int64
-	for len(todo) > 0 {
-		p := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		sum += memoryOf(p)
-		if more, err := children(p); err == nil {
-			todo = append(todo, more...)
+	for _, p := range all {
+		anon, shared := residentOf(p)
+		sum += anon + shared
+	}
+	return sum, err
+}
+
+// descendants lists the processes below pid. Those that end meanwhile may lack;
+// the error is for pid alone.
+func descendants(pid int) ([]int, error) {
+	all, err := children(pid)
+	for i := 0; i < len(all); i++ {
+		if more, err := children(all[i]); err == nil {
+			all = append(all, more...)
 		}
 	}
-	return sum, nil
+	return all, err
 }
 
 // children lists the child processes of all threads of pid.
@@ -103,24 +108,29 @@ func children(pid int) ([]int, error) {
 	return out, nil
 }
 
-// memoryOf is what pid alone or with others has made in memory; mapped files
-// of the disk do not count. 0 if it is gone.
-func memoryOf(pid int) int64 {
+// residentOf is what pid alone and what it with others has made in memory, in
+// bytes; mapped files of the disk do not count. 0 if it is gone.
+func residentOf(pid int) (anon, shared int64) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0
+		return 0, 0
 	}
-	var kib int64
 	lines := bufio.NewScanner(bytes.NewReader(b))
 	for lines.Scan() {
 		f := strings.Fields(lines.Text())
-		if len(f) == 3 && (f[0] == "RssAnon:" || f[0] == "RssShmem:") {
-			if n, err := strconv.ParseInt(f[1], 10, 64); err == nil {
-				kib += n
-			}
+		if len(f) != 3 {
+			continue
+		}
+		n, err := strconv.ParseInt(f[1], 10, 64)
+		switch {
+		case err != nil:
+		case f[0] == "RssAnon:":
+			anon = n << 10
+		case f[0] == "RssShmem:":
+			shared = n << 10
 		}
 	}
-	return kib << 10
+	return anon, shared
 }
 
 // allowance is a number of bytes that several readers use up together.

@@ -19,6 +19,9 @@ const (
 	modeNone = "none" // nothing is run; every project is answered "not verified"
 	// modePod says that the container has nothing but this process and that a NetworkPolicy holds its network.
 	modePod = string(sandbox.Pod)
+	// These two take that mode or nothing.
+	modeGvisor     = string(sandbox.Gvisor)
+	modeNamespaces = string(sandbox.Namespaces)
 )
 
 // config is read from the environment.
@@ -41,8 +44,8 @@ type config struct {
 func (c *config) Check() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
-	if !slices.Contains([]string{modeAuto, modeNone, modePod}, c.Mode) {
-		wrong("QL_SANDBOX_MODE: %q is none of %s, %s, %s", c.Mode, modeAuto, modeNone, modePod)
+	if known := []string{modeAuto, modeNone, modePod, modeGvisor, modeNamespaces}; !slices.Contains(known, c.Mode) {
+		wrong("QL_SANDBOX_MODE: %q is none of %s", c.Mode, strings.Join(known, ", "))
 	}
 	if c.Mode == modePod {
 		// Two projects would share a user, and so could not be kept apart.

@@ -1,6 +1,7 @@
 package golang
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -29,6 +30,9 @@ func sharedCache(t *testing.T) string {
 	return filepath.Join(base, "quantumlayer", "sandbox")
 }
 
+// mode holds the projects of these tests: what a variable says, as for the sandbox's own tests, and not what this machine has best.
+var mode = cmp.Or(sandbox.Mode(os.Getenv("SANDBOX_TEST_MODE")), sandbox.Namespaces)
+
 // toolchain has a module cache of its own and the shared build cache.
 func toolchain(t *testing.T, change func(*Config)) *Toolchain {
 	t.Helper()
@@ -40,7 +44,7 @@ func toolchain(t *testing.T, change func(*Config)) *Toolchain {
 	if err := os.Symlink(shared, filepath.Join(cache, "build")); err != nil {
 		t.Fatal(err)
 	}
-	cfg := Config{Go: "go", Cache: cache, FetchTimeout: time.Minute, FetchBytes: 64 << 20, Limits: sandbox.Limits{Wall: 5 * time.Minute, Memory: 2 << 30}}
+	cfg := Config{Mode: mode, Go: "go", Cache: cache, FetchTimeout: time.Minute, FetchBytes: 64 << 20, Limits: sandbox.Limits{Wall: 5 * time.Minute, Memory: 2 << 30}}
 	if change != nil {
 		change(&cfg)
 	}

@@ -165,7 +165,7 @@ func TestLater(t *testing.T) { t.Skip("later") }
 			if !strings.Contains(r.Reason, tc.reason) || r.Verified != (r.Reason == "") {
 				t.Errorf("reason %q, want %q", r.Reason, tc.reason)
 			}
-			if r.Mode != string(sandbox.Namespaces) {
+			if r.Mode != string(mode) {
 				t.Errorf("mode %q", r.Mode)
 			}
 		})
