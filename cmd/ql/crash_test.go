@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/live"
 	"github.com/quantumlayer-dev/quantumlayer/shared/drop"
 	"github.com/quantumlayer-dev/quantumlayer/shared/event"
 	"github.com/quantumlayer-dev/quantumlayer/shared/pipeline"
@@ -99,7 +98,7 @@ func TestKilledInAnyStage(t *testing.T) {
 		cmd, c = up(t, dir, started.ID)
 	}
 	run := awaitEnd(t, c, started.ID, seen)
-	if !live.Verified(run) {
+	if !run.Verified() {
 		t.Fatalf("the run ended as %s: %+v", run.Status, run.Findings)
 	}
 	for _, row := range run.Stages {

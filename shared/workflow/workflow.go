@@ -45,6 +45,13 @@ type Run struct {
 	Problem      *fault.Problem   `json:"problem,omitempty" doc:"Why the run failed"`
 }
 
+// Verified says whether the platform itself saw the build and every test pass. Parts of the prompt may not have been used all the
+// same: see Unused.
+func (r Run) Verified() bool {
+	packaged := r.Status == Completed || r.Status == CompletedWithFindings
+	return packaged && r.Verification != nil && r.Verification.Verified
+}
+
 // StageState is one stage as it stands.
 type StageState struct {
 	Stage     pipeline.Stage `json:"stage"`

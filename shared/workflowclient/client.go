@@ -28,6 +28,7 @@ const (
 	runs = "/v1/workflows"
 	// dialTimeout bounds the wait for a server that does not answer at all; an answer may take longer.
 	dialTimeout   = 10 * time.Second
+	redirectLimit = 3
 	headerTimeout = time.Minute
 	pageSize      = 100
 )
@@ -48,7 +49,18 @@ func New(base string) (*Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = dial
 	transport.ResponseHeaderTimeout = headerTimeout
-	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Transport: transport}}, nil
+	if u, err := url.Parse(base); err == nil && local(u.Hostname()) {
+		transport.Proxy = nil // net/http knows localhost, and not the names under it
+	}
+	return &Client{base: strings.TrimSuffix(base, "/"), http: &http.Client{Transport: transport, CheckRedirect: sameHost}}, nil
+}
+
+// sameHost follows a redirect to https, say, and none to another host: workflow-api gives none at all, but a login does.
+func sameHost(next *http.Request, before []*http.Request) error {
+	if len(before) >= redirectLimit || next.URL.Hostname() != before[0].URL.Hostname() {
+		return http.ErrUseLastResponse
+	}
+	return nil
 }
 
 // tokenLimit is the longest token in bytes; servers take headers of 8 KiB and more.
@@ -93,7 +105,7 @@ func (c *Client) Base() string { return c.base }
 
 // Ready says whether the server takes requests.
 func (c *Client) Ready(ctx context.Context) error {
-	resp, err := c.do(ctx, http.MethodGet, "/readyz", nil, nil)
+	resp, err := c.content(ctx, "/readyz")
 	if err != nil {
 		return err
 	}
@@ -247,7 +259,7 @@ func (c *Client) File(ctx context.Context, id, file string) ([]byte, error) {
 	for i, s := range segments {
 		segments[i] = url.PathEscape(s)
 	}
-	resp, err := c.do(ctx, http.MethodGet, path(id)+"/files/"+strings.Join(segments, "/"), nil, nil)
+	resp, err := c.content(ctx, path(id)+"/files/"+strings.Join(segments, "/"))
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +276,7 @@ func (c *Client) File(ctx context.Context, id, file string) ([]byte, error) {
 
 // Capsule copies a run's capsule to w.
 func (c *Client) Capsule(ctx context.Context, id string, w io.Writer) error {
-	resp, err := c.do(ctx, http.MethodGet, path(id)+"/capsule", nil, nil)
+	resp, err := c.content(ctx, path(id)+"/capsule")
 	if err != nil {
 		return err
 	}
@@ -303,14 +315,34 @@ func (c *Client) do(ctx context.Context, method, target string, header http.Head
 		return resp, nil
 	}
 	defer resp.Body.Close()
-	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != fault.ProblemType {
-		if resp.StatusCode == http.StatusUnauthorized || resp.StatusCode == http.StatusForbidden {
-			return nil, fault.New(fault.Unauthorized, "%s lets nobody in without a login: %s", c.base, resp.Status).
-				WithHint("put a token that it takes into QL_SERVER_TOKEN")
+	switch status := resp.StatusCode; {
+	case mediaType(resp) == fault.ProblemType:
+		return nil, fault.FromResponse(resp, c.base)
+	case status/100 == 3, status == http.StatusUnauthorized, status == http.StatusForbidden:
+		said := resp.Status
+		if to, err := resp.Location(); err == nil {
+			said += ", to " + to.Host
 		}
-		return nil, c.stranger(resp.Status)
+		return nil, fault.New(fault.Unauthorized, "%s wants a login: it answers %s", c.base, said).
+			WithHint("a token that it takes goes into QL_SERVER_TOKEN")
 	}
-	return nil, fault.FromResponse(resp, c.base)
+	return nil, c.stranger(resp.Status)
+}
+
+// content asks for what is no JSON. A page is none of the platform's, which has one for whoever asks for HTML alone.
+func (c *Client) content(ctx context.Context, target string) (*http.Response, error) {
+	resp, err := c.do(ctx, http.MethodGet, target, nil, nil)
+	if err == nil && mediaType(resp) == "text/html" {
+		resp.Body.Close()
+		return nil, c.stranger("a page")
+	}
+	return resp, err
+}
+
+// mediaType is empty for an answer that names none.
+func mediaType(resp *http.Response) string {
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return media
 }
 
 // json sends a request and decodes the answer into out; nil: it is not read.
@@ -334,7 +366,7 @@ func (c *Client) json(ctx context.Context, method, target string, header http.He
 
 // stranger is the fault of a server that does not answer as workflow-api does.
 func (c *Client) stranger(what string) error {
-	return fault.New(fault.Unavailable, "%s gave %s", c.base, what).WithHint("is it the address of a QuantumLayer platform?")
+	return fault.New(fault.Unavailable, "%s gave %s", c.base, what).WithHint("is it the address of a QuantumLayer platform? A token for a login in front of one goes into QL_SERVER_TOKEN")
 }
 
 func path(id string) string { return runs + "/" + url.PathEscape(id) }

@@ -218,8 +218,8 @@ func TestTokenGoesWithEveryRequestAndNowhereElse(t *testing.T) {
 		switch {
 		case len(got) == 1:
 			answer(200, "text/plain", "text")(w, r)
-		case len(got) == 2:
-			http.Redirect(w, r, other.URL, http.StatusFound)
+		case len(got) == 2 || len(got) == 3:
+			http.Redirect(w, r, strings.Replace(other.URL, "127.0.0.1", "login.localhost", 1), http.StatusFound)
 		default:
 			http.Error(w, "log in", http.StatusUnauthorized)
 		}
@@ -239,11 +239,38 @@ func TestTokenGoesWithEveryRequestAndNowhereElse(t *testing.T) {
 	if _, err := c.File(t.Context(), "r1", "go.mod"); err == nil || elsewhere != 0 {
 		t.Errorf("a redirect was followed: %v", err)
 	}
-	if _, err := plain.File(t.Context(), "r1", "go.mod"); !fault.Is(err, fault.Unauthorized) || !strings.Contains(fault.From(err).Hint, "QL_SERVER_TOKEN") {
-		t.Errorf("without a login: %v", err)
+	for range 2 { // one that redirects, one that says so
+		if _, err := plain.File(t.Context(), "r1", "go.mod"); !fault.Is(err, fault.Unauthorized) || !strings.Contains(fault.From(err).Hint, "QL_SERVER_TOKEN") || elsewhere != 0 {
+			t.Errorf("without a login: %v", err)
+		}
 	}
-	if want := []string{"Bearer abc.DEF-123", "Bearer abc.DEF-123", ""}; !slices.Equal(got, want) {
+	if want := []string{"Bearer abc.DEF-123", "Bearer abc.DEF-123", "", ""}; !slices.Equal(got, want) {
 		t.Errorf("sent %q, want %q", got, want)
+	}
+}
+
+// A login may answer with its page at once. The names under .localhost are this machine, and no proxy sees what is for it.
+func TestLoginPagesAndProxies(t *testing.T) {
+	c := serve(t, answer(200, "text/html; charset=utf-8", "<h1>Log in</h1>"))
+	for name, err := range map[string]error{"ready": c.Ready(t.Context()), "capsule": c.Capsule(t.Context(), "r1", io.Discard)} {
+		if !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.From(err).Hint, "QL_SERVER_TOKEN") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	seen := ""
+	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { seen = r.Header.Get("Authorization") + r.RequestURI }))
+	t.Cleanup(proxy.Close)
+	t.Setenv("HTTP_PROXY", proxy.URL)
+	plain, err := workflowclient.New("http://ql.localhost:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err = plain.WithToken("abc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Ready(t.Context()); !fault.Is(err, fault.Unavailable) || seen != "" {
+		t.Errorf("the proxy saw %q: %v", seen, err)
 	}
 }
 

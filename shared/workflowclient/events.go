@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"mime"
 	"net/http"
 	"strconv"
 	"time"
@@ -99,7 +98,7 @@ func (s *stream) read(ctx context.Context) error {
 		return err
 	}
 	defer resp.Body.Close()
-	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != "text/event-stream" {
+	if mediaType(resp) != "text/event-stream" {
 		s.senseless = true
 		return s.client.stranger("events as " + strconv.Quote(resp.Header.Get("Content-Type")))
 	}

@@ -17,7 +17,7 @@ import (
 const (
 	sentenceLimit  = 300 // bytes
 	sentencesLimit = 10  // a step
-	unusedLimit    = 50  // parts of a prompt that were not used: they are counted near the verdict
+	unusedLimit    = 200 // parts of a prompt that were not used, which are counted near the verdict: a document has no more
 )
 
 // read decodes the answer that is to be summarised.

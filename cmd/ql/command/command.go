@@ -100,7 +100,7 @@ Exit codes:
 Environment:
   QL_HOME          folder of the data
   QL_SERVER        URL of a running platform, as --server
-  QL_SERVER_TOKEN  bearer token for that server, where a login stands in front of it; it goes by https, or within this machine
+  QL_SERVER_TOKEN  bearer token for that server, where a login stands in front of it; without QL_SERVER, for that of --server
   QL_LLM_URL       OpenAI-compatible server to ask, as --llm-url; without it the built-in provider "blueprint" answers
   QL_LLM_MODEL     its model, as --llm-model
   QL_LLM_API_KEY   its key

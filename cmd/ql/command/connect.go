@@ -107,6 +107,10 @@ func (a *app) serverClient(server string) (*workflowclient.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The token is for the server of the environment, and for another only where that has none.
+	if usual := a.getenv("QL_SERVER"); usual != "" && strings.TrimSuffix(usual, "/") != c.Base() {
+		return c, nil
+	}
 	if token := a.getenv("QL_SERVER_TOKEN"); token != "" {
 		return c.WithToken(token)
 	}

@@ -41,7 +41,7 @@ func (a *app) finish(ctx context.Context, s *session, run workflow.Run, t target
 		return fmt.Errorf("writing the outcome: %w", err)
 	}
 	switch {
-	case !live.Verified(run):
+	case !run.Verified():
 		return &exitError{code: exitUnverified}
 	case len(run.Unused) > 0:
 		return &exitError{code: exitUnused}
@@ -85,7 +85,7 @@ func (a *app) tell(s *session, run workflow.Run, w written) error {
 func further(run workflow.Run, flags string) []string {
 	const note = "   # another attempt; finished stages are not done again"
 	switch {
-	case live.Verified(run), run.Problem != nil && run.Problem.Code == fault.Refused:
+	case run.Verified(), run.Problem != nil && run.Problem.Code == fault.Refused:
 		return nil
 	case !run.Status.Ended():
 		return []string{"ql resume " + run.ID + "   # watch it to its end"}

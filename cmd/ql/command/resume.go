@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quantumlayer-dev/quantumlayer/cmd/ql/live"
 	"github.com/quantumlayer-dev/quantumlayer/shared/fault"
 	"github.com/quantumlayer-dev/quantumlayer/shared/workflow"
 )
@@ -20,8 +19,8 @@ func (a *app) resume() *cobra.Command {
 		Use:   "resume [flags] ID",
 		Short: "Go on with a run: watch it, or try again what failed",
 		Long: `Resume goes on with a run that was interrupted or left, tries again one that failed or was cancelled, and writes the
-project of one that is done. Finished stages are never done again. With --retry, a run that ended with findings is tried
-again too.`,
+project of one that is done. Finished stages are never done again. With --retry, a run that is packaged but did not verify is
+tried again too.`,
 		Example: `  ql resume run-k4w2m7x5q3b6d7fa --out ./library
   ql resume run-k4w2m7x5q3b6d7fa --capsule library.tar.gz --json`,
 		Args:              arguments,
@@ -54,6 +53,10 @@ func (a *app) goOn(ctx context.Context, s *session, id string, t target, better 
 		return err
 	}
 	if !again(run, better) {
+		if better && run.Verified() {
+			return fault.New(fault.Conflict, "run %s is verified: there is nothing to try again", run.ID).
+				WithHint("leave --retry out to have the project; parts of the prompt that were not used need a run with other words, or another model")
+		}
 		if model != "" && model != run.Request.Model {
 			return keepsModel(run)
 		}
@@ -84,7 +87,7 @@ func again(run workflow.Run, better bool) bool {
 	case workflow.Failed, workflow.Cancelled:
 		return true
 	case workflow.CompletedWithFindings:
-		return better && !live.Verified(run) // a part of the prompt that was not used needs other words or another model
+		return better && !run.Verified() // a part of the prompt that was not used needs other words or another model
 	}
 	return false
 }

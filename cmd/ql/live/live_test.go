@@ -297,12 +297,12 @@ func TestSummary(t *testing.T) {
 		}
 		golden(t, name, out.String())
 	}
-	if !Verified(verified) || !Verified(partly) || Verified(red) || Verified(refused) {
+	if !verified.Verified() || !partly.Verified() || red.Verified() || refused.Verified() {
 		t.Error("Verified does not follow the verification")
 	}
 	lie := verified
 	lie.Verification = nil
-	if Verified(lie) {
+	if lie.Verified() {
 		t.Error("a run that nobody verified counts as verified")
 	}
 }

@@ -19,13 +19,6 @@ type Outcome struct {
 	Notes   []string // what else to know
 }
 
-// Verified says whether the platform itself saw the build and every test pass. Parts of the prompt may not have been used all the
-// same: see Run.Unused.
-func Verified(run workflow.Run) bool {
-	packaged := run.Status == workflow.Completed || run.Status == workflow.CompletedWithFindings
-	return packaged && run.Verification != nil && run.Verification.Verified
-}
-
 // Summary writes the outcome.
 func Summary(w io.Writer, o Outcome) error {
 	var s strings.Builder
@@ -63,7 +56,7 @@ func Summary(w io.Writer, o Outcome) error {
 	if run.EndedAt != nil {
 		row("Time", "%s", Duration(run.EndedAt.Sub(run.StartedAt)))
 	}
-	if !Verified(run) { // else they stand beside the verdict
+	if !run.Verified() { // else they stand beside the verdict
 		list(&s, "Parts of the prompt that were not used", quoted(run.Unused))
 	}
 	list(&s, "Findings", run.Findings)
@@ -83,14 +76,14 @@ func Summary(w io.Writer, o Outcome) error {
 func headline(run workflow.Run) string {
 	v := run.Verification
 	switch {
-	case Verified(run) && len(run.Unused) > 0:
+	case run.Verified() && len(run.Unused) > 0:
 		were := " of the prompt was not used:"
 		if len(run.Unused) > 1 {
 			were = " of the prompt were not used:"
 		}
 		return "Verified, but " + Count(len(run.Unused), "part") + were + "\n  - " + strings.Join(quoted(run.Unused), "\n  - ") +
 			"\nThe project builds, and " + passed(*v) + "; it does nothing about the above."
-	case Verified(run):
+	case run.Verified():
 		return "Verified: the project builds, and " + passed(*v) + "."
 	case run.Status == workflow.Cancelled:
 		return "Cancelled."

@@ -343,6 +343,7 @@ func pageRefused(t *testing.T, b *tab) {
 		}
 		return nil
 	}})
+	b.sees(t, "#headline", "Refused")
 	b.sees(t, "#reason", "the prompt describes no software")
 	b.hides(t, "#retry") // it would be refused again
 	b.do(t, chromedp.Click(chromedp.CSS("#reuse")))

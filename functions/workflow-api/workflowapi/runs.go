@@ -174,6 +174,9 @@ func (a *api) retry(ctx context.Context, in *struct {
 		return nil, fault.New(fault.Conflict, "run %s goes on; there is nothing to retry", in.ID)
 	case run.Status == workflow.Completed:
 		return nil, fault.New(fault.Conflict, "run %s is completed; there is nothing to retry", in.ID)
+	case run.Verified():
+		return nil, fault.New(fault.Conflict, "run %s is verified; another attempt would go on from the same document, which leaves the same parts of the prompt out", in.ID).
+			WithHint("start a run with those parts in other words, or with another model")
 	}
 	input, err := a.input(ctx, in.ID, "")
 	if err != nil {

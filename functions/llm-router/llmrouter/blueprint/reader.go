@@ -31,7 +31,7 @@ func (r *refusal) Error() string { return r.reason }
 
 // knows says what helps when a prompt is refused.
 const knows = "Provider blueprint writes a REST API, a command-line tool or a library in Go that keeps things with fields, relations and rules, " +
-	"e.g. \"" + example + "\" For anything else use a model: --llm-url URL --llm-model NAME"
+	"e.g. \"" + example + "\" For anything else the platform needs a model: `ql generate --llm-url URL --llm-model NAME`, or Secret llm-credentials on a cluster"
 
 // example is a prompt that works.
 const example = "A REST API for recipes. A recipe has a title, servings and minutes."

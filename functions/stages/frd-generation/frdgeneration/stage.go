@@ -5,6 +5,7 @@ import (
 	"context"
 	"embed"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/quantumlayer-dev/quantumlayer/shared/analysis"
@@ -87,20 +88,33 @@ func findings(r pipeline.Requirements) []string {
 	return wrong
 }
 
-// notCovered reads the bullets under the heading "Not covered".
+// partsLimit is how many parts of a prompt are named by themselves; a history holds them.
+const partsLimit = 200
+
+var (
+	notCoveredHeading = regexp.MustCompile(`(?i)^#{1,6}\s+not covered:?$`)
+	bulletPoint       = regexp.MustCompile(`^(?:[-*+]|\d+[.)])\s+(.*)$`)
+	noPart            = regexp.MustCompile(`(?i)^(?:none|nothing|n/a)\s*(?:[.,:;–—-].*)?$`)
+)
+
+// notCovered reads the points under the heading "Not covered". More than partsLimit are one at the end.
 func notCovered(markdown string) []string {
-	var sentences []string
+	var parts []string
 	inside := false
-	for _, line := range strings.Split(markdown, "\n") {
+	for line := range strings.Lines(markdown) {
 		line = strings.TrimSpace(line)
-		if title, heading := strings.CutPrefix(line, "## "); heading {
-			inside = strings.EqualFold(strings.TrimSpace(title), "Not covered")
+		if strings.HasPrefix(line, "#") {
+			inside = notCoveredHeading.MatchString(line)
 			continue
 		}
-		text, bullet := strings.CutPrefix(line, "- ")
-		if inside && bullet && !strings.EqualFold(strings.Trim(text, ". "), "none") {
-			sentences = append(sentences, text)
+		point := bulletPoint.FindStringSubmatch(line)
+		if inside && point != nil && !noPart.MatchString(strings.Trim(point[1], "`*_()")) {
+			parts = append(parts, point[1])
 		}
 	}
-	return sentences
+	if len(parts) > partsLimit {
+		last := strings.Join(parts[partsLimit-1:], "; ")
+		parts = append(parts[:partsLimit-1], last)
+	}
+	return parts
 }

@@ -100,6 +100,7 @@
     }
     const problem = run.problem ? [run.problem.detail || run.problem.title, run.problem.hint].filter(Boolean).join("\n") : "";
     if (run.status === "cancelled") return ["Cancelled", problem];
+    if (run.problem && run.problem.code === settings.refused) return ["Refused", problem];
     if (run.status === "failed") return ["Failed", problem || "The platform gave no reason."];
     if (ended(run.status)) {
       return ["Not verified", problem || (v ? v.reason || (run.findings || [])[0] || "The platform gave no reason." : "Nothing was built or run.")];
