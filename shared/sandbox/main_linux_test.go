@@ -115,6 +115,14 @@ func notInPod(t *testing.T, why string) {
 	}
 }
 
+// notWithin skips a test of what mode Gvisor cannot do, or need not, on a kernel that is gVisor's already.
+func notWithin(t *testing.T, why string) {
+	t.Helper()
+	if onGvisor() {
+		t.Skip("on gVisor's kernel: " + why)
+	}
+}
+
 // testBinary is where a job sees the test binary.
 func testBinary(t *testing.T) Mount {
 	t.Helper()
