@@ -133,3 +133,15 @@ func podOfGvisor(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	pod.Env = cmd.Env
 	return pod
 }
+
+// A bind there makes read-only what is mounted at the source and nothing below it.
+func TestMountsBelowAreRefusedOnGvisor(t *testing.T) {
+	t.Parallel()
+	if !onGvisor() {
+		t.Skip("only on gVisor's kernel")
+	}
+	job := Job{Mounts: append(System(), Mount{Source: "/dev", Target: "/devices"}), Commands: []Command{{Argv: []string{"/bin/true"}}}}
+	if r, err := support(t).Run(t.Context(), job); err == nil || !strings.Contains(err.Error(), "/devices: bind: invalid argument") {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
