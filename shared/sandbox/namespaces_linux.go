@@ -26,6 +26,9 @@ func describe(mode Mode) string {
 	detail := "user, mount, pid, network, ipc and uts namespaces, seccomp"
 	switch mode {
 	case Gvisor:
+		if onGvisor() {
+			return "gVisor's kernel, which is this container's own; user, mount, pid, network, ipc and uts namespaces, seccomp"
+		}
 		return "gVisor's kernel (runsc) in user, mount, pid, network, ipc and uts namespaces, seccomp"
 	case Pod:
 		detail = "limits, seccomp; the network is held by the pod's NetworkPolicy alone"
@@ -103,7 +106,7 @@ func (s *supervisor) start() error {
 			return err
 		}
 	}
-	if s.mode == Gvisor {
+	if s.mode == Gvisor && !onGvisor() {
 		f, err := runsc()
 		if err != nil {
 			return err
@@ -158,6 +161,9 @@ func attributes(mode Mode, root bool) *syscall.SysProcAttr {
 		},
 		Pdeathsig: syscall.SIGKILL,
 		Setsid:    true,
+	}
+	if onGvisor() {
+		attr.Pdeathsig = 0 // see setUpWithin
 	}
 	if root {
 		attr.UidMappings[0].HostID, attr.GidMappings[0].HostID = hostID, hostID
@@ -260,7 +266,7 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 	go func() { statuses <- readStatuses(s.status, len(s.job.Commands), ready) }()
 	memory := make(chan memoryReport, 1)
 	measure := memoryBelow
-	if s.mode == Gvisor {
+	if s.mode == Gvisor && !onGvisor() {
 		measure = memoryOfGvisor
 	}
 	go func() { memory <- watchMemory(s.cmd.Process.Pid, measure, s.job.Limits.Memory, quit) }()
