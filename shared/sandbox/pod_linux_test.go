@@ -188,7 +188,6 @@ const networkVar = "SANDBOX_TEST_OUTSIDE"
 
 func TestPodHasNoWayOut(t *testing.T) {
 	t.Parallel()
-	onlyInPod(t)
 	addresses := strings.Fields(os.Getenv(networkVar))
 	if len(addresses) == 0 {
 		t.Skip("only in a cluster, with " + networkVar)
