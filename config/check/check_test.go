@@ -52,6 +52,7 @@ func TestEditsThatAreFound(t *testing.T) {
 		"Knative Eventing's error":    {"eventing/broker.yaml", "PT1S", "1s", "spec.delivery.backoffDelay"},
 		"a delivery that never was":   {"eventing/stage-documentation.yaml", "timeout: PT10M", "timeout: 10m", "spec.delivery.timeout"},
 		"a delivery without retries":  {"eventing/stage-documentation.yaml", ", retry: 5", "", "states a delivery without retries"},
+		"a delivery of no retries":    {"eventing/stage-documentation.yaml", "retry: 5", "retry: 0", "states a delivery without retries"},
 		"root":                        {"stores/redis.yaml", "runAsNonRoot: true, ", "", "runAsNonRoot != true"},
 		"capabilities":                {"worker/worker.yaml", "drop: [ALL]", "drop: [KILL]", "unrestricted capabilities"},
 		"no limits":                   {"stores/redis.yaml", "limits: {cpu: 500m, memory: 512Mi}", "limits: {cpu: 500m}", "memory: requests 128Mi of at most 0"},

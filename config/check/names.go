@@ -74,7 +74,7 @@ func (all objects) names() []string {
 			need("Broker", o.meta.Namespace, body.Spec.Broker)
 			refer(body.Spec.Subscriber.Ref)
 			// A Trigger's delivery takes the place of its Broker's, but for the dead letter sink.
-			if body.Spec.Delivery != nil && body.Spec.Delivery.Retry == nil {
+			if d := body.Spec.Delivery; d != nil && (d.Retry == nil || *d.Retry == 0) {
 				wrong("states a delivery without retries, so it has none of its Broker's")
 			}
 		case *sources.SinkBinding:

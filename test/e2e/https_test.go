@@ -74,7 +74,15 @@ func TestOwnNameIsServedByHTTPS(t *testing.T) {
 // kourier installs Kourier beside the cluster's ingress for as long as the test runs, where it is not there.
 func kourier(t *testing.T) {
 	t.Helper()
-	if cluster.Kubectl(t, "get", "namespace", "kourier-system", "--ignore-not-found", "-o", "name") != "" {
+	there := func() string {
+		return cluster.Kubectl(t, "get", "namespace", "kourier-system", "--ignore-not-found", "-o", "jsonpath={.status.phase}")
+	}
+	cluster.Eventually(t, "an earlier Kourier is gone", 3*time.Minute, func() bool { return there() != "Terminating" })
+	defer func() {
+		cluster.Kubectl(t, "-n", "knative-serving", "rollout", "status", "deployment/net-kourier-controller", "--timeout=2m")
+		cluster.Kubectl(t, "-n", "kourier-system", "rollout", "status", "deployment/3scale-kourier-gateway", "--timeout=2m")
+	}()
+	if there() != "" {
 		return
 	}
 	base := cmp.Or(os.Getenv("QL_E2E_BASEIMAGE"), "docker.io/library/debian:bookworm-slim")
@@ -83,8 +91,6 @@ func kourier(t *testing.T) {
 		t.Fatal(err)
 	}
 	apply(t, manifests)
-	cluster.Kubectl(t, "-n", "knative-serving", "rollout", "status", "deployment/net-kourier-controller", "--timeout=2m")
-	cluster.Kubectl(t, "-n", "kourier-system", "rollout", "status", "deployment/3scale-kourier-gateway", "--timeout=2m")
 }
 
 // ownCertificate puts a certificate of ownName, which signs itself, into the Secret that config/https names, and gives it as PEM.

@@ -161,6 +161,13 @@ func (a *api) get(ctx context.Context, path string, v any) error {
 	return json.Unmarshal(body, v)
 }
 
+// forget lets every path be asked again.
+func (a *api) forget() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	clear(a.got)
+}
+
 func (a *api) do(ctx context.Context, request *rest.Request) ([]byte, error) {
 	a.slots <- struct{}{}
 	defer func() { <-a.slots }()

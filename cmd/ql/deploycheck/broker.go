@@ -143,6 +143,12 @@ func (c *checker) judgeChannel(ctx context.Context, b object, f *Finding) {
 		return
 	}
 	orphans, err := c.orphans(ctx, channel.APIVersion, channel.Kind, b.Metadata.Namespace, channel.Name)
+	if len(orphans) > 0 { // one whose Subscription has just been deleted goes by itself
+		c.api.forget()
+		var again []string
+		again, err = c.orphans(ctx, channel.APIVersion, channel.Kind, b.Metadata.Namespace, channel.Name)
+		orphans = slices.DeleteFunc(orphans, func(name string) bool { return !slices.Contains(again, name) })
+	}
 	switch {
 	case err != nil:
 		f.State, f.Why = Unknown, "it is Ready; whom its channel delivers to is not seen: "+because(err)

@@ -140,7 +140,7 @@ metadata: {name: quantumlayer.example.com, namespace: quantumlayer, annotations:
 status: {observedGeneration: 1, conditions: [{type: Ready, status: "True"}]}}`))...)
 			},
 			more: "\n---\n{apiVersion: serving.knative.dev/v1beta1, kind: DomainMapping, metadata: {name: quantumlayer.example.com, namespace: quantumlayer}}\n",
-			what: "DomainMapping quantumlayer.example.com in quantumlayer", state: deploycheck.Wrong, why: "Traefik answers 404", hint: "HTTPS",
+			what: "DomainMapping quantumlayer.example.com in quantumlayer", state: deploycheck.Wrong, why: "answers 404 for its name", hint: "HTTPS",
 		},
 		"no networking layer": {
 			change: func(_ *testing.T, s *scripted) {

@@ -73,7 +73,7 @@ func (c *checker) judgeMapping(ctx context.Context, o object, f *Finding) {
 		return r.Metadata.Namespace == o.Metadata.Namespace && r.Metadata.Name == o.Metadata.Name
 	})
 	if i >= 0 && routes[i].class() == "traefik.ingress.networking.knative.dev" {
-		f.State, f.Why = Wrong, "it is Ready, and yet Traefik answers 404 for its name"
+		f.State, f.Why = Wrong, "it is Ready, and yet Traefik, up to 3.7 at least, answers 404 for its name"
 		f.Hint = "another ingress can serve this one name: docs/operations/deploy.md, HTTPS"
 	}
 }
