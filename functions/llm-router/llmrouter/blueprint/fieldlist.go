@@ -39,7 +39,13 @@ const maxFields = 24
 // else nothing is read.
 func fieldList(e, list string) ([]fact, bool) {
 	list = fieldsLead.ReplaceAllString(list, "")
-	list = trailingRange.ReplaceAllString(list, " ($1-$2)")
+	written := map[string]string{} // ranges as they stand in the prompt
+	list = trailingRange.ReplaceAllStringFunc(list, func(s string) string {
+		m := trailingRange.FindStringSubmatch(s)
+		bracket := "(" + m[1] + "-" + m[2] + ")"
+		written[bracket] = strings.TrimSpace(s)
+		return " " + bracket
+	})
 	list = trailingLength.ReplaceAllString(list, " (at most $1 characters)")
 	var facts []fact
 	left := fact{kind: "+left", e: e}
@@ -50,7 +56,12 @@ func fieldList(e, list string) ([]fact, bool) {
 		switch {
 		case ok:
 			known++
-			facts = append(facts, more...)
+			for _, f := range more {
+				if s := written[strings.Join(f.list, "")]; f.kind == "+left" && s != "" {
+					f.list = []string{s}
+				}
+				facts = append(facts, f)
+			}
 		case i > 0 && isName(item):
 			left.list = append(left.list, item)
 		default:
@@ -70,7 +81,8 @@ func isName(item string) bool {
 		!slices.ContainsFunc(words, func(w string) bool { return slices.Contains(stopWords, w) })
 }
 
-// readField reads one item of a list of fields. An ID gives no facts, since every record has one.
+// readField reads one item of a list of fields. An ID gives no facts, since every record has one: a number that counts up. What the
+// item says beyond what can be had is left over, and the field kept.
 func readField(e, item string) ([]fact, bool) {
 	m := fieldItem.FindStringSubmatch(item)
 	if m == nil {
@@ -90,8 +102,10 @@ func readField(e, item string) ([]fact, bool) {
 		return nil, false
 	case !ok || slices.Contains(notFields, name) || slices.Contains(features, name[strings.LastIndexByte(name, '_')+1:]) || strings.HasSuffix(name, "ing") && !slices.Contains(nounsInIng, name[strings.LastIndexByte(name, '_')+1:]):
 		return nil, false
+	case name == "id" && (written == "" || typeWords[written] == integer):
+		return idIs(e, m[4]), true
 	case name == "id":
-		return nil, true
+		return []fact{{kind: "+left", e: e, list: []string{item}}}, true
 	case slices.Contains(reserved, name):
 		return nil, false
 	case written != "" && typeWords[written] == "":
@@ -102,10 +116,7 @@ func readField(e, item string) ([]fact, bool) {
 	if written != "" || typeWords[kind] != "" {
 		name = statedName(words) // a price that is to be a number is none in cents
 	}
-	more, ok := qualify(e, name, &typ, m[4])
-	if !ok {
-		return nil, false
-	}
+	more := qualify(e, name, &typ, m[4])
 	for _, adjective := range strings.Fields(adjectives) {
 		switch adjective {
 		case "unique":
@@ -200,54 +211,123 @@ var typeWords = map[string]string{
 }
 
 // codeTypes are types as programmers write them behind a name.
-var codeTypes = strings.Fields("string str int integer bool boolean float double datetime")
+var codeTypes = strings.Fields("string str int integer bool boolean float double datetime uuid")
 
-// qualify reads what stands in parentheses behind a field: types, required, unique, ranges, or the field's values.
-func qualify(e, name string, typ *string, words string) ([]fact, bool) {
-	if words == "" {
-		return nil, true
+// idQualities hold for the ID of every record.
+var idQualities = re(`unique|required|mandatory|integer|int|number|primary key|pk|auto|generated|auto[- ]?(?:generated|increment(?:ed|ing)?)|assigned by the server|read[- ]only`)
+
+// idIs gives what stands in brackets behind an ID as left over unless all of it holds.
+func idIs(e, bracket string) []fact {
+	if bracket == "" || !slices.ContainsFunc(comma.Split(bracket, -1), func(q string) bool { return !idQualities.MatchString(q) }) {
+		return nil
 	}
+	return []fact{{kind: "+left", e: e, list: []string{"(" + bracket + ")"}}}
+}
+
+var (
+	oneWord   = strings.NewReplacer("yes or no", "boolean", "yes/no", "boolean", "true or false", "boolean", "true/false", "boolean", "date and time", "datetime")
+	defaultRE = regexp.MustCompile(`^(?:defaults? (?:is |to )?|by default )(.+)$|^(.+?) (?:by|as) default$`)
+	// grammar are words that a value of a field does not hold.
+	grammar = regexp.MustCompile(`\b(?:an?|the|is|are|be|by|which|that|with|from|for|only|must|as)\b`)
+	// noValues are what a program does with a field.
+	noValues = strings.Fields("searchable sortable filterable nullable editable immutable indexed hashed salted encrypted readonly read-only hidden validated translated localized localised secret sensitive")
+	// scales are fields that a range makes numbers.
+	scales = strings.Fields("grade level priority difficulty severity rank importance urgency stars")
+)
+
+// qualify reads what stands in parentheses behind a field: types, required, unique, ranges, defaults, or the field's values, if it is one
+// that has a few or the list begins with "one of". What it does not understand, or what the field's type cannot have, is in a fact
+// of the kind +left: the whole bracket, or else each part.
+func qualify(e, name string, typ *string, words string) []fact {
+	if words == "" {
+		return nil
+	}
+	last := name[strings.LastIndexByte(name, '_')+1:]
+	choice := slices.Contains(choiceWords, last)
+	items := comma.Split(choiceOf.ReplaceAllString(oneWord.Replace(words), ""), -1)
+	choice = choice || choiceOf.MatchString(words)
 	var facts []fact
-	var values []string
-	for _, q := range strings.Split(strings.NewReplacer(" or ", ", ", " and ", ", ", ",,", ",").Replace(words), ",") {
+	var left, plain, ranges []string
+	value := func(q string) string { return strings.ReplaceAll(q, " ", "_") }
+	preset := ""
+	for _, q := range items {
 		q = strings.TrimSpace(q)
-		q = strings.TrimPrefix(strings.TrimPrefix(q, "one of "), "must be ")
-		switch m, c := rangeRE.FindStringSubmatch(q), charsRE.FindStringSubmatch(q); {
-		case q == "unique":
+		switch must := strings.TrimPrefix(q, "must be "); {
+		case must == "unique":
 			facts = append(facts, fact{kind: "unique", e: e, f: name})
-		case q == "required" || q == "mandatory":
+		case must == "required" || must == "mandatory":
 			facts = append(facts, fact{kind: "required", e: e, list: []string{name}})
 		case q == "optional":
 			facts = append(facts, fact{kind: "+optional", e: e, f: name})
-		case typeWords[q] != "" && len(values) == 0:
-			*typ = typeWords[q]
-		case m != nil:
-			low, ok1 := number(m[1])
-			high, ok2 := number(m[2])
-			if !ok1 || !ok2 {
-				return nil, false
-			}
-			if *typ != decimal {
-				*typ = integer
-			}
-			facts = append(facts, fact{kind: "min", e: e, f: name, n: low}, fact{kind: "max", e: e, f: name, n: high})
-		case c != nil:
-			n, ok := number(c[1])
-			if !ok {
-				return nil, false
-			}
-			facts = append(facts, fact{kind: "maxlen", e: e, f: name, n: n})
-		case valueRE.MatchString(q) && *typ == text:
-			values = append(values, strings.ReplaceAll(q, " ", "_"))
+		case rangeRE.MatchString(q) || charsRE.MatchString(q):
+			ranges = append(ranges, q)
+		case defaultRE.MatchString(q) && preset == "":
+			preset = q
 		default:
-			return nil, false
+			plain = append(plain, q)
 		}
 	}
-	if values != nil {
-		if len(values) < 2 || len(slices.Compact(slices.Sorted(slices.Values(values)))) != len(values) {
+	values := slices.DeleteFunc(slices.Clone(plain), func(q string) bool {
+		return !valueRE.MatchString(q) || grammar.MatchString(q) || slices.Contains(noValues, q)
+	})
+	several := len(values) > 1 && len(slices.Compact(slices.Sorted(slices.Values(values)))) == len(values)
+	if choice = choice && several; choice {
+		*typ = text
+		oneof := fact{kind: "oneof", e: e, f: name}
+		for _, q := range values {
+			oneof.list = append(oneof.list, value(q))
+		}
+		facts = append(facts, oneof)
+	}
+	for _, q := range plain {
+		switch {
+		case choice && slices.Contains(values, q):
+		case typeWords[q] != "" && !choice:
+			*typ = typeWords[q]
+		default:
+			left = append(left, q)
+		}
+	}
+	for _, q := range ranges {
+		more, ok := limits(e, name, typ, q)
+		if !ok {
+			left = append(left, q)
+		}
+		facts = append(facts, more...)
+	}
+	if m := defaultRE.FindStringSubmatch(preset); m != nil {
+		if v := value(m[1] + m[2]); choice && slices.ContainsFunc(values, func(q string) bool { return value(q) == v }) {
+			facts = append(facts, fact{kind: "default", e: e, f: name, list: []string{v}})
+		} else {
+			left = append(left, preset)
+		}
+	}
+	if len(left) > 0 {
+		if len(left) == len(items) || !strings.Contains(words, left[0]) {
+			left = []string{"(" + words + ")"}
+		}
+		facts = append(facts, fact{kind: "+left", e: e, list: left})
+	}
+	return facts
+}
+
+// limits reads a range of numbers, or a greatest length of a text. ok is false where the field's type has none.
+func limits(e, name string, typ *string, q string) (facts []fact, ok bool) {
+	if c := charsRE.FindStringSubmatch(q); c != nil {
+		n, ok := number(c[1])
+		if !ok || *typ != text {
 			return nil, false
 		}
-		facts = append(facts, fact{kind: "oneof", e: e, f: name, list: values})
+		return []fact{{kind: "maxlen", e: e, f: name, n: n}}, true
 	}
-	return facts, true
+	m := rangeRE.FindStringSubmatch(q)
+	low, ok1 := number(m[1])
+	high, ok2 := number(m[2])
+	if *typ == text && slices.Contains(scales, name[strings.LastIndexByte(name, '_')+1:]) {
+		*typ = integer
+	}
+	if !ok1 || !ok2 || low > high || *typ != integer && *typ != decimal {
+		return nil, false
+	}
+	return []fact{{kind: "min", e: e, f: name, n: low}, {kind: "max", e: e, f: name, n: high}}, true
 }

@@ -12,6 +12,8 @@ import (
 type reader struct {
 	p           *project
 	subject     string          // what the project is called in the prompt: lending library
+	core        string          // expression of the words for the kind of project in the head, or ""
+	nameWords   []clause        // words of the head that name the project, or ask for something
 	called      string          // the name that the prompt gives it, or ""
 	headThing   string          // well-known thing that the head names in front of a list: tasks: reminders, tags; or ""
 	described   map[string]bool // things whose fields the prompt names
@@ -59,6 +61,9 @@ func readPrompt(promptText, kind string) (*reader, error) {
 	}
 	rest = x.readAll(rest, structure)
 	x.link()
+	if len(x.p.Entities) > 0 { // else the prompt is refused as a whole
+		rest = append(x.nameUnused(), rest...)
+	}
 	rest = x.readAll(rest, rules)
 	for _, c := range rest {
 		x.unused = append(x.unused, c.text)
@@ -215,17 +220,25 @@ func (x *reader) read(c clause, set []pattern) ([]clause, bool) {
 	}
 	x.of, x.torn = c.of, c.torn
 	low := strings.TrimSpace(leadIn.ReplaceAllString(c.low, ""))
-	readings := []string{low}
-	if c.subject != "" {
-		readings = append(readings, withArticle(c.subject)+" "+pronoun.ReplaceAllString(low, ""))
+	type reading struct {
+		low        string
+		head, kept bool // kept: it names what the program keeps
 	}
-	for _, low := range readings {
+	readings := []reading{{low: low, head: c.head}}
+	if c.subject != "" {
+		readings = append(readings, reading{low: withArticle(c.subject) + " " + pronoun.ReplaceAllString(low, ""), head: c.head})
+	}
+	if m := programKeeps.FindStringSubmatch(low); m != nil {
+		readings = append(readings, reading{m[1], true, true})
+	}
+	for _, r := range readings {
 		for _, p := range set {
-			if p.headOnly && !c.head {
+			if p.headOnly && !r.head {
 				continue
 			}
-			if m := p.re.FindStringSubmatch(low); m != nil {
-				if facts, ok := p.read(x, m); ok && x.apply(facts) {
+			if m := p.re.FindStringSubmatch(r.low); m != nil {
+				facts, ok := p.read(x, m)
+				if ok = ok && (!r.kept || x.keepable(facts)); ok && x.apply(facts) {
 					x.used++
 					return c.leftOver(facts), true
 				}
@@ -235,7 +248,20 @@ func (x *reader) read(c clause, set []pattern) ([]clause, bool) {
 	return nil, false
 }
 
-// leftOver gives the items of a list that facts say are no fields.
+var programKeeps = regexp.MustCompile(`^(?:it|this|the (?:api|service|server|app|application|tool|program|cli|library|package|system)) (?:(?:should|must|can|will) )?(?:keeps?(?: track of)?|stores?|manages?|tracks?|holds?|handles?) (.+)$`)
+
+// keepable says whether facts may say what the program keeps. A bare list of words names things only where there are none yet, or
+// where the words are well known: "it handles errors" is none.
+func (x *reader) keepable(facts []fact) bool {
+	first := len(x.p.Entities) == 0
+	return len(facts) > 0 && !slices.ContainsFunc(facts, func(f fact) bool {
+		_, known := wellKnown[f.e]
+		described := slices.ContainsFunc(facts, func(g fact) bool { return g.kind == "+field" && g.e == f.e })
+		return f.kind == "+thing" && !known && !described && !first
+	})
+}
+
+// leftOver gives the items of a list, and what stands in brackets behind one, that facts say nothing came of.
 func (c clause) leftOver(facts []fact) []clause {
 	var rest []clause
 	for _, f := range facts {
