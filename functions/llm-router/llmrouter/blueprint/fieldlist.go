@@ -39,14 +39,16 @@ const maxFields = 24
 // else nothing is read.
 func fieldList(e, list string) ([]fact, bool) {
 	list = fieldsLead.ReplaceAllString(list, "")
-	written := map[string]string{} // ranges as they stand in the prompt
-	list = trailingRange.ReplaceAllStringFunc(list, func(s string) string {
-		m := trailingRange.FindStringSubmatch(s)
-		bracket := "(" + m[1] + "-" + m[2] + ")"
-		written[bracket] = strings.TrimSpace(s)
-		return " " + bracket
-	})
-	list = trailingLength.ReplaceAllString(list, " (at most $1 characters)")
+	written := map[string]string{} // limits as they stand in the prompt
+	bracket := func(limit *regexp.Regexp, as string) {
+		list = limit.ReplaceAllStringFunc(list, func(s string) string {
+			b := limit.ReplaceAllString(s, as)
+			written[b] = strings.TrimSpace(s)
+			return " " + b
+		})
+	}
+	bracket(trailingRange, "($1-$2)")
+	bracket(trailingLength, "(at most $1 characters)")
 	var facts []fact
 	left := fact{kind: "+left", e: e}
 	known := 0
@@ -57,7 +59,7 @@ func fieldList(e, list string) ([]fact, bool) {
 		case ok:
 			known++
 			for _, f := range more {
-				if s := written[strings.Join(f.list, "")]; f.kind == "+left" && s != "" {
+				if s := written[strings.Join(f.list, "")]; f.kind == "+aside" && s != "" {
 					f.list = []string{s}
 				}
 				facts = append(facts, f)
@@ -105,7 +107,7 @@ func readField(e, item string) ([]fact, bool) {
 	case name == "id" && (written == "" || typeWords[written] == integer):
 		return idIs(e, m[4]), true
 	case name == "id":
-		return []fact{{kind: "+left", e: e, list: []string{item}}}, true
+		return []fact{{kind: "+aside", e: e, list: []string{item}}}, true
 	case slices.Contains(reserved, name):
 		return nil, false
 	case written != "" && typeWords[written] == "":
@@ -221,7 +223,7 @@ func idIs(e, bracket string) []fact {
 	if bracket == "" || !slices.ContainsFunc(comma.Split(bracket, -1), func(q string) bool { return !idQualities.MatchString(q) }) {
 		return nil
 	}
-	return []fact{{kind: "+left", e: e, list: []string{"(" + bracket + ")"}}}
+	return []fact{{kind: "+aside", e: e, list: []string{"(" + bracket + ")"}}}
 }
 
 var (
@@ -237,14 +239,14 @@ var (
 
 // qualify reads what stands in parentheses behind a field: types, required, unique, ranges, defaults, or the field's values, if it is one
 // that has a few or the list begins with "one of". What it does not understand, or what the field's type cannot have, is in a fact
-// of the kind +left: the whole bracket, or else each part.
+// of the kind +aside: the whole bracket, or else each part.
 func qualify(e, name string, typ *string, words string) []fact {
 	if words == "" {
 		return nil
 	}
 	last := name[strings.LastIndexByte(name, '_')+1:]
 	choice := slices.Contains(choiceWords, last)
-	items := comma.Split(choiceOf.ReplaceAllString(oneWord.Replace(words), ""), -1)
+	items := comma.Split(choiceOf.ReplaceAllString(oneWord.Replace(strings.ReplaceAll(words, ";", ",")), ""), -1)
 	choice = choice || choiceOf.MatchString(words)
 	var facts []fact
 	var left, plain, ranges []string
@@ -306,7 +308,7 @@ func qualify(e, name string, typ *string, words string) []fact {
 		if len(left) == len(items) || !strings.Contains(words, left[0]) {
 			left = []string{"(" + words + ")"}
 		}
-		facts = append(facts, fact{kind: "+left", e: e, list: left})
+		facts = append(facts, fact{kind: "+aside", e: e, list: left})
 	}
 	return facts
 }

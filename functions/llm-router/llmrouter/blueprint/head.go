@@ -74,8 +74,18 @@ func (x *reader) headClauses(c clause) []clause {
 	from, to, start := x.archetype(low[:end])
 	x.nameWords = append(x.nameWords, newClause(text[from:to], false))
 	what := newClause(text[start:end], true)
+	var aside []clause
 	if m := connector.FindStringSubmatchIndex(what.low); m != nil {
 		what = what.part(m[2], m[3])
+	} else if at := x.leadEnd(what.low); at > 0 { // a REST API with JWT for books
+		lead := newClause(what.text[:at], !listed)
+		m := connector.FindStringSubmatchIndex(what.low[at+1:])
+		what = what.part(at+1+m[2], at+1+m[3])
+		if nounPhrase(lead.low) && slices.Contains(generalNouns, lastWord(lead.low)) {
+			x.nameWords = append(x.nameWords, lead)
+		} else {
+			aside = append(aside, lead)
+		}
 	} else if nounPhrase(trimArticle(what.low)) {
 		x.nameWords = append(x.nameWords, what) // a CLI password manager
 	}
@@ -89,7 +99,7 @@ func (x *reader) headClauses(c clause) []clause {
 			rest[0].of = of
 		}
 	}
-	rest = slices.Concat(strange, means, rest)
+	rest = slices.Concat(aside, strange, means, rest)
 	if what.text == "" {
 		x.used++
 		if _, isPlural := singular(x.subject); isPlural && !listed {
@@ -98,6 +108,21 @@ func (x *reader) headClauses(c clause) []clause {
 		return rest
 	}
 	return append(x.nameFrom(what, listed), rest...)
+}
+
+var connectors = regexp.MustCompile(` (?:for|that|which|to) `)
+
+// leadEnd is where the words end that stand between the kind and what the project is for, or 0. A language is none of them.
+func (x *reader) leadEnd(what string) int {
+	if strings.HasPrefix(what, "in ") {
+		return 0
+	}
+	for _, at := range connectors.FindAllStringIndex(what, -1) {
+		if connector.MatchString(what[at[0]+1:]) {
+			return at[0]
+		}
+	}
+	return 0
 }
 
 var withTail = regexp.MustCompile(` ?(?:with|having|(?:that|which) have)(?: (?:the|these|its|following))*(?: ` + fieldsRE + `)?$`)

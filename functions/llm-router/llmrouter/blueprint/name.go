@@ -13,13 +13,16 @@ func joins(w string) bool { return slices.Contains([]string{"and", "or", "but", 
 
 // filler says whether a word in front of the kind of project says nothing, or what every project of the kind is.
 func (x *reader) filler(w string) bool {
+	if w == "web" && x.core == appRE {
+		return false // a web app has pages
+	}
 	return slices.Contains(nameFillers, w) || slices.Contains(strings.Fields(nameFillersOf[x.p.Kind]), w)
 }
 
 // inDomain says whether a word of the project's name says what it is about: a thing that it keeps or a well-known one, or a domain.
 func (x *reader) inDomain(w string) bool {
 	one, _ := singular(w)
-	if slices.ContainsFunc(x.p.Entities, func(e *entity) bool { return slices.Contains(strings.Fields(e.Word), one) || e.Word == w }) {
+	if slices.ContainsFunc(x.p.Entities, func(e *entity) bool { return slices.Contains(strings.Fields(e.Word), one) || e.field(w) != nil }) {
 		return true
 	}
 	_, known := wellKnown[one]
@@ -110,13 +113,18 @@ func splitDemands(c clause) (clause, []clause) {
 }
 
 var (
-	meansRE = regexp.MustCompile(`^(.+?),? ((?:using|via|backed by|powered by|based on|on top of|built (?:on|with)|stored in) .+)$`)
+	meansRE = regexp.MustCompile(`^(.+?),? ((?:using|via|backed by|powered by|based on|on top of|built (?:on|with)|stored in|without) .+)$`)
 	withRE  = regexp.MustCompile(`^(.+?),? with (.+)$`)
 )
 
 // splitMeans takes off what a head says behind its things about how they are kept: books, backed by PostgreSQL. What stands behind "with"
 // in front of a list is no field, since the list has those: books with JWT: title, author.
 func (x *reader) splitMeans(c clause, listed bool) (clause, []clause) {
+	if with, ok := strings.CutPrefix(c.low, "with "); ok && listed && x.subject != "" {
+		if word, ok := x.newThing(with); !ok || wellKnown[word] == "" {
+			return newClause("", true), []clause{newClause(c.text[len("with "):], false)} // a books API with paging: title
+		}
+	}
 	m := meansRE.FindStringSubmatchIndex(c.low)
 	if m == nil && listed {
 		if m = withRE.FindStringSubmatchIndex(c.low); m != nil {

@@ -192,13 +192,11 @@ var qualities = []struct {
 	{"api cli", re(programRE + `?` + shallRE + `(?:stores?|keeps?|saves?|persists?|writes?) (?:all |its |the )*(?:data|records?|state|everything) (?:in|to|on|as) (?:an? |one )?(?:local )?(?:json )?(?:file|disk)`)},
 	{"api cli", re(`(?:it |they |data |(?:all |the )?\w+ )?(?:must |should )?survives? (?:an? )?restarts?`)},
 	{"api cli library", re(`(?:` + programRE + `?` + shallRE + `(?:be |is |are )?` + madeRE + ` )?(?:in|with|using) (?:pure |plain )?(?:go|golang)`)},
-	{"api cli library", re(`(?:write|implement|build|develop|code|program|make)(?: (?:it|this|everything|all of it|(?:the|all) \w+))? (?:in|with|using) (?:pure |plain )?(?:go|golang)|(?:use |uses |using )?(?:only )?(?:go|golang)`)},
+	{"api cli library", re(`(?:write|implement|build|develop|code|program|make)(?: (?:it|this|everything|all of it|(?:the|all)(?: whole| entire)? \w+))? (?:in|with|using) (?:pure |plain )?(?:go|golang)|(?:use |uses |using )?(?:only )?(?:go|golang)`)},
 	{"api cli library", re(programRE + `?` + shallRE + `(?:(?:use|uses|using|needs?|rely on|relies on|(?:is |be )?built (?:on|with)|depends? on) )?(?:only |just |nothing but |on )*(?:the )?(?:(?:go|golang)(?:'s)? )?standard library(?: only)?`)},
 	{"api cli library", re(`(?:` + programRE + `?` + shallRE + `(?:has|have|use|uses|needs?) )?(?:no|without|without any|zero) (?:external |third-party )?dependencies`)},
 	{"api cli library", re(provideRE + `(?:an? |some |automated |unit )*tests?(?: suite)?`)},
 	{"api cli library", re(provideRE + `(?:an? |the )?readme(?:\.md)?(?: file)?`)},
-	{"api cli library", re(provideRE + `(?:an? |some |automated |unit )*tests? (?:and|plus) (?:an? )?readme(?:\.md)?(?: file)?`)},
-	{"api cli library", re(provideRE + `(?:an? )?readme(?:\.md)?(?: file)? (?:and|plus) (?:some |automated |unit )*tests`)},
 	{"api cli library", re(`(?:all |any |the )*(?:user )?inputs? (?:is|are|must be|should be) validated|` + programRE + `?` + shallRE + `validates? (?:all |its |the |every |any |user )*inputs?|` + provideRE + `(?:input validation|validated input)`)},
 	{"api", re(`(?:(?:all )?(?:lists?|results?|endpoints?) (?:are|is|must be|should be) )?(?:paginated|paged)(?: lists?)?|` + provideRE + `(?:pagination|paging)`)},
 	{"api", re(programRE + `?` + shallRE + `(?:speaks?|uses?|returns?|accepts?|responds? (?:with|in)|answers? (?:with|in)) json`)},
@@ -211,13 +209,30 @@ var qualities = []struct {
 
 var crudRE = re(provideRE + `(?:all |full |basic |the |usual )*crud(?: operations| endpoints| commands| functions)?(?: for (?:all|each|every|them)(?: \w+)?)?`)
 
+// quality reads what every project of the kind has anyway: one such thing, or several joined.
 func (x *reader) quality(m []string) ([]fact, bool) {
+	if facts, ok := x.oneQuality(m[1]); ok {
+		return facts, true
+	}
+	var facts []fact
+	parts := fieldComma.Split(m[1], -1)
+	for _, part := range parts {
+		more, ok := x.oneQuality(part)
+		if !ok || len(parts) == 1 {
+			return nil, false
+		}
+		facts = append(facts, more...)
+	}
+	return facts, true
+}
+
+func (x *reader) oneQuality(s string) ([]fact, bool) {
 	for _, q := range qualities {
-		if slices.Contains(strings.Fields(q.kinds), x.p.Kind) && q.re.MatchString(m[1]) {
+		if slices.Contains(strings.Fields(q.kinds), x.p.Kind) && q.re.MatchString(s) {
 			return nil, true
 		}
 	}
-	if !crudRE.MatchString(m[1]) {
+	if !crudRE.MatchString(s) {
 		return nil, false
 	}
 	var facts []fact

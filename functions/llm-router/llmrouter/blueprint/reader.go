@@ -141,6 +141,10 @@ func (x *reader) behaves() string {
 func (x *reader) readAll(clauses []clause, set []pattern) []clause {
 	var rest []clause
 	for _, c := range clauses {
+		if c.aside {
+			rest = append(rest, c)
+			continue
+		}
 		for _, part := range splitDepth0(c.text, semicolon) {
 			p := newClause(part, c.head)
 			p.subject, p.of = c.subject, c.of
@@ -224,12 +228,13 @@ func (x *reader) read(c clause, set []pattern) ([]clause, bool) {
 		low        string
 		head, kept bool // kept: it names what the program keeps
 	}
-	readings := []reading{{low: low, head: c.head}}
-	if c.subject != "" {
-		readings = append(readings, reading{low: withArticle(c.subject) + " " + pronoun.ReplaceAllString(low, ""), head: c.head})
-	}
+	var readings []reading
 	if m := programKeeps.FindStringSubmatch(low); m != nil {
 		readings = append(readings, reading{m[1], true, true})
+	}
+	readings = append(readings, reading{low: low, head: c.head})
+	if c.subject != "" {
+		readings = append(readings, reading{low: withArticle(c.subject) + " " + pronoun.ReplaceAllString(low, ""), head: c.head})
 	}
 	for _, r := range readings {
 		for _, p := range set {
@@ -248,7 +253,7 @@ func (x *reader) read(c clause, set []pattern) ([]clause, bool) {
 	return nil, false
 }
 
-var programKeeps = regexp.MustCompile(`^(?:it|this|the (?:api|service|server|app|application|tool|program|cli|library|package|system)) (?:(?:should|must|can|will) )?(?:keeps?(?: track of)?|stores?|manages?|tracks?|holds?|handles?) (.+)$`)
+var programKeeps = regexp.MustCompile(`^(?:(?:it|this|the (?:api|service|server|app|application|tool|program|cli|library|package|system)) )?(?:(?:should|must|can|will) )?(?:keeps?(?: track of)?|stores?|manages?|tracks?|holds?|handles?) (.+)$`)
 
 // keepable says whether facts may say what the program keeps. A bare list of words names things only where there are none yet, or
 // where the words are well known: "it handles errors" is none.
@@ -265,13 +270,18 @@ func (x *reader) keepable(facts []fact) bool {
 func (c clause) leftOver(facts []fact) []clause {
 	var rest []clause
 	for _, f := range facts {
-		if f.kind != "+left" {
+		if f.kind != "+left" && f.kind != "+aside" {
 			continue
 		}
 		for _, item := range f.list {
-			if at := strings.Index(c.low, item); at >= 0 {
-				rest = append(rest, c.part(at, at+len(item)))
+			at := max(0, strings.Index(c.low, item))
+			to := at + len(item)
+			if !strings.HasPrefix(c.low[at:], item) {
+				to = len(c.low) // it is not in these words there: better too much than nothing
 			}
+			part := c.part(at, to)
+			part.aside = f.kind == "+aside"
+			rest = append(rest, part)
 		}
 	}
 	return rest
@@ -301,7 +311,7 @@ func (x *reader) apply(facts []fact) bool {
 			if x.p.entity(f.e) == nil {
 				x.p.Entities = append(x.p.Entities, &entity{project: x.p, Word: f.e})
 			}
-		case "+left", "+optional":
+		case "+left", "+aside", "+optional":
 		case "+field", "+implied":
 			x.p.entity(f.e).addField(f.f, f.unit)
 		case "belongs":

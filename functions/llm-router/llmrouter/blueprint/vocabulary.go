@@ -165,7 +165,7 @@ var gerunds = strings.Fields("lending booking parking shopping wedding training 
 
 // domains are nouns that say what a project is about.
 var domains = strings.Fields("lending library hospital clinic school university college gym zoo bakery restaurant cafe hotel garage garden farm kitchen bookshop bookstore museum cinema theatre theater salon spa office " +
-	"club church charity agency pharmacy laboratory lab airline airport bank market supermarket grocery pet medical dental veterinary health fitness sport sports music book reading food wine beer coffee tea cocktail " +
+	"club church charity agency pharmacy laboratory lab airline airport bank market supermarket grocery pet medical dental veterinary health fitness sport sports music book reading food wine cellar beer coffee tea cocktail " +
 	"plant flower fruit animal dog cat horse bird game board card toy tool machine equipment device asset stock inventory parts furniture household home house property apartment flat real-estate travel trip flight train bus " +
 	"parking ticket support help desk helpdesk service customer client contact address phone email mail people person staff hr employee payroll shift personnel student course class grade exam training " +
 	"finance money budget expense invoice bill account accounting payment purchase sale sales order shipment delivery vendor supplier product catalog catalogue shop store " +
@@ -201,7 +201,7 @@ var behaviours = strings.Fields("chat proxy compiler interpreter parser renderer
 // The words for the kinds of project, and those in front of them that leave no doubt about the kind.
 const (
 	adjectives = `(?:(?:small|simple|basic|tiny|little|minimal|json|http|rest|restful|crud|web|go|golang|typed|backend) )*`
-	apiRE      = `(?:api|(?:rest |web |http )?(?:service|server)|backend|microservice)(?: (?:service|server|backend))?`
+	apiRE      = `(?:api|(?:rest |web |http )?(?:service|server)|backend|microservice)(?: (?:service|server|backend)){0,2}`
 	cliRE      = `(?:command[- ]line|cli|terminal|console)(?: (?:tool|app|application|program|utility|interface|client))?`
 	libraryRE  = `(?:library|package|module)`
 	appRE      = `(?:app|application|system|platform|manager|tracker|software|program)`
