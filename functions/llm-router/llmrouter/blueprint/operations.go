@@ -207,7 +207,7 @@ var qualities = []struct {
 	{"library", re(`(?:it |everything |data )?(?:is |are )?(?:kept |held |stored )?(?:in memory|in-memory)`)},
 }
 
-var crudRE = re(provideRE + `(?:all |full |basic |the |usual )*crud(?: operations| endpoints| commands| functions)?(?: for (?:all|each|every|them)(?: \w+)?)?`)
+var crudRE = re(provideRE + `(?:all |full |basic |the |usual )*crud(?: operations| endpoints| commands| functions)?(?: for (?:all|each|every|them|everything)(?: \w+)?)?`)
 
 // quality reads what every project of the kind has anyway: one such thing, or several joined.
 func (x *reader) quality(m []string) ([]fact, bool) {
