@@ -106,7 +106,7 @@ func readField(e, item string) ([]fact, bool) {
 		return nil, false
 	case name == "id" && (written == "" || typeWords[written] == integer):
 		return idIs(e, m[4]), true
-	case name == "id":
+	case name == "id" || idTypes.MatchString(name):
 		return []fact{{kind: "+aside", e: e, list: []string{item}}}, true
 	case slices.Contains(reserved, name):
 		return nil, false
@@ -120,13 +120,10 @@ func readField(e, item string) ([]fact, bool) {
 	}
 	more := qualify(e, name, &typ, m[4])
 	for _, adjective := range strings.Fields(adjectives) {
-		switch adjective {
-		case "unique":
-			more = append(more, fact{kind: "unique", e: e, f: name})
-		case "required", "mandatory":
-			more = append(more, fact{kind: "required", e: e, list: []string{name}})
-		case "optional":
-			more = append(more, fact{kind: "+optional", e: e, f: name})
+		if f, ok := flag(e, name, typ, adjective); ok {
+			more = append(more, f)
+		} else {
+			more = append(more, fact{kind: "+aside", e: e, list: []string{adjective}})
 		}
 	}
 	if name == "created_at" && typ == timestamp {
@@ -213,7 +210,10 @@ var typeWords = map[string]string{
 }
 
 // codeTypes are types as programmers write them behind a name.
-var codeTypes = strings.Fields("string str int integer bool boolean float double datetime uuid")
+var codeTypes = strings.Fields("string str int integer bool boolean float double datetime")
+
+// idTypes match an ID with the type of one that does not count up.
+var idTypes = re(`id_(?:uuid|guid|ulid|slug)`)
 
 // idQualities hold for the ID of every record.
 var idQualities = re(`unique|required|mandatory|integer|int|number|primary key|pk|auto|generated|auto[- ]?(?:generated|increment(?:ed|ing)?)|assigned by the server|read[- ]only`)
@@ -237,6 +237,43 @@ var (
 	scales = strings.Fields("grade level priority difficulty severity rank importance urgency stars")
 )
 
+// flag reads a word that says how a field must be given. ok is false where the field's type has no such rule.
+func flag(e, name, typ, word string) (f fact, ok bool) {
+	switch word {
+	case "unique":
+		return fact{kind: "unique", e: e, f: name}, typ != boolean && typ != decimal
+	case "optional":
+		return fact{kind: "+optional", e: e, f: name}, true
+	}
+	return fact{kind: "required", e: e, list: []string{name}}, typ != boolean
+}
+
+// bracket is what stands in parentheses behind a field, by what its parts may say.
+type bracket struct {
+	flags, ranges, values, others []string
+	preset                        string // default, or ""
+}
+
+// readBracket sorts the parts of a bracket. values are those that may be the field's, if it has a few.
+func readBracket(words string) (b bracket) {
+	for _, q := range comma.Split(choiceOf.ReplaceAllString(oneWord.Replace(strings.ReplaceAll(words, ";", ",")), ""), -1) {
+		q = strings.TrimSpace(q)
+		switch {
+		case slices.Contains([]string{"unique", "required", "mandatory", "optional"}, strings.TrimPrefix(q, "must be ")):
+			b.flags = append(b.flags, q)
+		case rangeRE.MatchString(q) || charsRE.MatchString(q):
+			b.ranges = append(b.ranges, q)
+		case defaultRE.MatchString(q) && b.preset == "":
+			b.preset = q
+		case valueRE.MatchString(q) && !grammar.MatchString(q) && !slices.Contains(noValues, q) && !slices.Contains(b.values, q):
+			b.values = append(b.values, q)
+		default:
+			b.others = append(b.others, q)
+		}
+	}
+	return b
+}
+
 // qualify reads what stands in parentheses behind a field: types, required, unique, ranges, defaults, or the field's values, if it is one
 // that has a few or the list begins with "one of". What it does not understand, or what the field's type cannot have, is in a fact
 // of the kind +aside: the whole bracket, or else each part.
@@ -244,73 +281,56 @@ func qualify(e, name string, typ *string, words string) []fact {
 	if words == "" {
 		return nil
 	}
-	last := name[strings.LastIndexByte(name, '_')+1:]
-	choice := slices.Contains(choiceWords, last)
-	items := comma.Split(choiceOf.ReplaceAllString(oneWord.Replace(strings.ReplaceAll(words, ";", ",")), ""), -1)
-	choice = choice || choiceOf.MatchString(words)
+	b := readBracket(words)
+	left := b.others
 	var facts []fact
-	var left, plain, ranges []string
-	value := func(q string) string { return strings.ReplaceAll(q, " ", "_") }
-	preset := ""
-	for _, q := range items {
-		q = strings.TrimSpace(q)
-		switch must := strings.TrimPrefix(q, "must be "); {
-		case must == "unique":
-			facts = append(facts, fact{kind: "unique", e: e, f: name})
-		case must == "required" || must == "mandatory":
-			facts = append(facts, fact{kind: "required", e: e, list: []string{name}})
-		case q == "optional":
-			facts = append(facts, fact{kind: "+optional", e: e, f: name})
-		case rangeRE.MatchString(q) || charsRE.MatchString(q):
-			ranges = append(ranges, q)
-		case defaultRE.MatchString(q) && preset == "":
-			preset = q
-		default:
-			plain = append(plain, q)
-		}
-	}
-	values := slices.DeleteFunc(slices.Clone(plain), func(q string) bool {
-		return !valueRE.MatchString(q) || grammar.MatchString(q) || slices.Contains(noValues, q)
-	})
-	several := len(values) > 1 && len(slices.Compact(slices.Sorted(slices.Values(values)))) == len(values)
-	if choice = choice && several; choice {
+	var oneof []string
+	typed := false
+	if choice := slices.Contains(choiceWords, name[strings.LastIndexByte(name, '_')+1:]) || choiceOf.MatchString(words); choice && len(b.values) > 1 {
 		*typ = text
-		oneof := fact{kind: "oneof", e: e, f: name}
-		for _, q := range values {
-			oneof.list = append(oneof.list, value(q))
+		for _, q := range b.values {
+			oneof = append(oneof, strings.ReplaceAll(q, " ", "_"))
 		}
-		facts = append(facts, oneof)
+		facts = append(facts, fact{kind: "oneof", e: e, f: name, list: oneof})
+	} else {
+		for _, q := range b.values {
+			if typeWords[q] == "" {
+				left = append(left, q)
+			} else {
+				*typ, typed = typeWords[q], true
+			}
+		}
 	}
-	for _, q := range plain {
-		switch {
-		case choice && slices.Contains(values, q):
-		case typeWords[q] != "" && !choice:
-			*typ = typeWords[q]
-		default:
+	for _, q := range b.flags {
+		word := strings.TrimPrefix(q, "must be ")
+		if f, ok := flag(e, name, *typ, word); ok && (word != "unique" || oneof == nil) {
+			facts = append(facts, f)
+		} else {
 			left = append(left, q)
 		}
 	}
-	for _, q := range ranges {
+	for _, q := range b.ranges {
 		more, ok := limits(e, name, typ, q)
-		if !ok {
+		if !ok || oneof != nil {
 			left = append(left, q)
+			continue
 		}
 		facts = append(facts, more...)
 	}
-	if m := defaultRE.FindStringSubmatch(preset); m != nil {
-		if v := value(m[1] + m[2]); choice && slices.ContainsFunc(values, func(q string) bool { return value(q) == v }) {
+	if m := defaultRE.FindStringSubmatch(b.preset); m != nil {
+		if v := strings.ReplaceAll(m[1]+m[2], " ", "_"); slices.Contains(oneof, v) {
 			facts = append(facts, fact{kind: "default", e: e, f: name, list: []string{v}})
 		} else {
-			left = append(left, preset)
+			left = append(left, b.preset)
 		}
 	}
-	if len(left) > 0 {
-		if len(left) == len(items) || !strings.Contains(words, left[0]) {
-			left = []string{"(" + words + ")"}
-		}
-		facts = append(facts, fact{kind: "+aside", e: e, list: left})
+	if len(left) == 0 {
+		return facts
 	}
-	return facts
+	if len(facts) == 0 && !typed || slices.ContainsFunc(left, func(q string) bool { return !strings.Contains(words, q) }) {
+		left = []string{"(" + words + ")"}
+	}
+	return append(facts, fact{kind: "+aside", e: e, list: left})
 }
 
 // limits reads a range of numbers, or a greatest length of a text. ok is false where the field's type has none.

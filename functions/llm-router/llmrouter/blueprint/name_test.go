@@ -128,6 +128,11 @@ func TestBrackets(t *testing.T) {
 		{"A REST API for users: id: uuid, name", []string{"user: name"}, []string{"id: uuid"}},
 		{"A REST API for users: name, id string", []string{"user: name"}, []string{"id string"}},
 		{"A REST API for users: id (integer, primary key), name", []string{"user: name"}, nil},
+		{"A REST API for users: name, id uuid", []string{"user: name"}, []string{"id uuid"}},
+		{"A REST API for devices: uuid, name", []string{"device: uuid name"}, nil},
+		{"A REST API for tasks: title, done (yes or no, required), priority (low, high, unique)", []string{"task: title done:boolean priority"}, []string{"required", "unique"}},
+		{"A REST API for tasks: title, unique done", []string{"task: title done:boolean"}, []string{"unique"}},
+		{"A REST API for users: id (uuid), username (3-20), password (8-64), age (0-150), birthday (1900-2010).", []string{"user: username password age:integer birthday:date"}, []string{"(uuid)", "(3-20)", "(8-64)", "(1900-2010)"}},
 		{"A REST API for users: id, name", []string{"user: name"}, nil},
 		{"A REST API for articles: title, published (yes or no), hot (true/false), new (yes/no, optional)", []string{"article: title published:boolean hot:boolean new:boolean"}, nil},
 	})

@@ -22,6 +22,7 @@ type reader struct {
 	torn        bool            // as in clause
 	assumptions []string
 	unused      []string
+	asides      int // parts of unused that qualify a field
 	used        int
 	longest     int // items in the longest list
 }
@@ -67,6 +68,9 @@ func readPrompt(promptText, kind string) (*reader, error) {
 	rest = x.readAll(rest, rules)
 	for _, c := range rest {
 		x.unused = append(x.unused, c.text)
+		if c.aside {
+			x.asides++
+		}
 	}
 	x.complete()
 	if why := x.why(at >= 0, listed); why != "" {
@@ -99,7 +103,7 @@ func (x *reader) why(head, listed bool) string {
 			things = append(things, e.Words())
 		}
 		return "the prompt does not say which fields " + enumerate(things, "and") + " have."
-	case len(x.unused) > x.used:
+	case len(x.unused)-x.asides > x.used:
 		return "most of the prompt is beyond provider blueprint."
 	}
 	if why := x.p.check(); why != "" {

@@ -161,7 +161,7 @@ var harmless = strings.Fields("rented borrowed loaned planned watched wanted col
 // gerunds are activities that things are named after: a lending library, shopping lists.
 var gerunds = strings.Fields("lending booking parking shopping wedding training meeting fishing climbing hiking knitting gardening banking housing clothing catering swimming cycling camping sailing racing " +
 	"dating tutoring cleaning moving gaming brewing farming hunting bowling boxing skating skiing surfing coaching nursing printing publishing shipping billing accounting invoicing ticketing budgeting " +
-	"planning filming dancing singing writing sewing sewing spring earring pudding evening morning tracking managing borrowing rowing learning teaching")
+	"planning filming dancing singing writing sewing spring earring pudding evening morning tracking managing borrowing rowing learning teaching")
 
 // domains are nouns that say what a project is about.
 var domains = strings.Fields("lending library hospital clinic school university college gym zoo bakery restaurant cafe hotel garage garden farm kitchen bookshop bookstore museum cinema theatre theater salon spa office " +
