@@ -99,6 +99,9 @@ func (x *reader) headClauses(c clause) []clause {
 			rest[0].of = of
 		}
 	}
+	if _, isPlural := singular(x.subject); isPlural && !listed && strings.HasPrefix(what.low, "with ") {
+		what.of = x.listOf(x.subject) // a tasks API with title and tags
+	}
 	rest = slices.Concat(aside, strange, means, rest)
 	if what.text == "" {
 		x.used++
@@ -178,9 +181,15 @@ func (x *reader) archetype(head string) (from, to, end int) {
 		end = len(asking.FindString(head))
 		return end, end, end
 	}
-	x.subject = strings.Join(slices.DeleteFunc(strings.Fields(head[from:to]), func(w string) bool {
-		return joins(w) || x.filler(w) || isDemand(w) || slices.Contains([]string{"crud", "in-memory"}, w)
-	}), " ")
+	var subject []string
+	words := strings.Fields(head[from:to])
+	for i, w := range words {
+		certain := x.inDomain(w) || i == len(words)-1 || strings.Count(x.prompt, w) > 1 // a word that nothing else says is no part of a thing's name
+		if certain && !joins(w) && !x.filler(w) && !isDemand(w) && w != "crud" && w != "in-memory" {
+			subject = append(subject, w)
+		}
+	}
+	x.subject = strings.Join(subject, " ")
 	return from, to, end
 }
 

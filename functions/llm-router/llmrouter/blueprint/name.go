@@ -72,8 +72,8 @@ func (x *reader) says(w string) bool {
 }
 
 var (
-	demandForm = regexp.MustCompile(`^(?:\w{3,}ed|\w{2,}ing|\w{4,}[ai]ble)$`)
-	demandPair = regexp.MustCompile(`-(?:only|first|native|performance|time|tenant|ready|safe|free|friendly|aware|compatible|compliant|like|\w+ed|\w+ing|\w+able)$`)
+	demandForm = regexp.MustCompile(`^(?:\w{3,}ed|\w{2,}ing|\w{4,}[ai]ble|\w{4,}tive|\w{2,}ly)$`)
+	demandPair = regexp.MustCompile(`^\w{3,}ed-|-(?:only|first|native|performance|time|tenant|ready|safe|free|friendly|aware|compatible|compliant|like|\w+ed|\w+ing|\w+able)$`)
 )
 
 // isDemand says whether a word in front of a thing asks for what no project here does with it: encrypted notes, exporting contacts.
@@ -86,7 +86,7 @@ func isDemand(w string) bool {
 // splitDemands takes the demands out of what a head names, up to where it says more about it, and gives them as clauses.
 func splitDemands(c clause) (clause, []clause) {
 	var strange []clause
-	text, low := c.text, c.low
+	text := c.text
 	words := nameWord.FindAllStringIndex(c.low, -1)
 	last := len(words)
 	for i, at := range words {
@@ -97,14 +97,15 @@ func splitDemands(c clause) (clause, []clause) {
 	}
 	for i := last - 1; i >= 0; i-- {
 		at := words[i]
-		if i+1 == last || c.low[at[1]:words[i+1][0]] != " " || !isDemand(c.low[at[0]:at[1]]) {
+		if i+1 == last || !isDemand(c.low[at[0]:at[1]]) {
 			continue
 		}
-		if next := c.low[words[i+1][0]:words[i+1][1]]; joins(next) || slices.Contains(features, next) {
+		next := c.low[words[i+1][0]:words[i+1][1]]
+		if between := c.low[at[1]:words[i+1][0]]; between != " " && (between != ", " || !isDemand(next)) || joins(next) || slices.Contains(features, next) {
 			continue // JWT auth is no thing as a whole
 		}
 		strange = append([]clause{c.part(at[0], at[1])}, strange...)
-		text, low = text[:at[0]]+text[at[1]+1:], low[:at[0]]+low[at[1]+1:]
+		text = text[:at[0]] + text[words[i+1][0]:]
 	}
 	if strange == nil {
 		return c, nil
@@ -113,7 +114,7 @@ func splitDemands(c clause) (clause, []clause) {
 }
 
 var (
-	meansRE = regexp.MustCompile(`^(.+?),? ((?:using|via|backed by|powered by|based on|on top of|built (?:on|with)|stored in|without) .+)$`)
+	meansRE = regexp.MustCompile(`^(.+?),? ((?:using|via|backed by|powered by|based on|on top of|built (?:on|with)|stored in|without|\w{3,}ed (?:with|by|via|using|in|on|at|through|against)|(?:that|which) (?:is|are)) .+|\(.+\))$`)
 	withRE  = regexp.MustCompile(`^(.+?),? with (.+)$`)
 )
 
@@ -134,8 +135,11 @@ func (x *reader) splitMeans(c clause, listed bool) (clause, []clause) {
 			}
 		}
 	}
+	if m != nil && !listed && c.low[m[4]] == '(' {
+		return c, nil // contacts (name, fax)
+	}
 	if m == nil || !nounPhrase(trimArticle(c.low[m[2]:m[3]])) {
 		return c, nil
 	}
-	return newClause(c.text[m[2]:m[3]], c.head), []clause{newClause(c.text[m[4]:m[5]], false)}
+	return newClause(c.text[m[2]:m[3]], c.head), []clause{newClause(strings.Trim(c.text[m[4]:m[5]], "()"), false)}
 }

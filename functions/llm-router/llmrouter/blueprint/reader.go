@@ -11,6 +11,7 @@ import (
 // whole of it; what is left over is named, never guessed.
 type reader struct {
 	p           *project
+	prompt      string          // in lower case
 	subject     string          // what the project is called in the prompt: lending library
 	core        string          // expression of the words for the kind of project in the head, or ""
 	nameWords   []clause        // words of the head that name the project, or ask for something
@@ -43,7 +44,7 @@ const anyKind = "The prompt does not say which kind of program it wants; this is
 
 // readPrompt reads a prompt; kind is the type that was asked for, or auto.
 func readPrompt(promptText, kind string) (*reader, error) {
-	x := &reader{p: &project{}, described: map[string]bool{}, optional: map[target]bool{}}
+	x := &reader{p: &project{}, prompt: strings.ToLower(promptText), described: map[string]bool{}, optional: map[target]bool{}}
 	rest := sentences(promptText)
 	var all []string
 	for _, c := range rest {

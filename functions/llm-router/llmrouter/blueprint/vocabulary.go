@@ -135,7 +135,7 @@ var notFields = strings.Fields("add create register insert show get view list br
 // features are last words of what a program has, and no record.
 var features = strings.Fields("authentication authorization authorisation registration pagination validation persistence encryption integration synchronization notification handling swagger openapi docker " +
 	"frontend backend database ui gui documentation docs ci cd cache website app application deployment container auth " +
-	"jwt oauth oauth2 postgresql postgres mysql sqlite mongodb redis api support mode view board dashboard login first")
+	"jwt oauth oauth2 postgresql postgres mysql sqlite mongodb redis api support search updates mode view board dashboard login first")
 
 // nounsInIng are the words in -ing that are fields; others are what a program does, as sharing or logging.
 var nounsInIng = strings.Fields("rating heading building meaning opening closing spelling ranking standing beginning ending wing ring king string swing landing offering painting drawing recording training setting reading")
@@ -156,12 +156,12 @@ var demands = strings.Fields("graphql grpc soap websocket secure realtime multit
 	"postgres postgresql mysql sqlite mongodb redis kafka kubernetes docker react angular vue ios android blockchain jwt oauth oauth2 saml ldap aws azure firebase")
 
 // harmless participles say what a thing is, rather than what a program does with it.
-var harmless = strings.Fields("rented borrowed loaned planned watched wanted collected printed recorded baked canned speed breed hundred")
+var harmless = strings.Fields("rented borrowed loaned planned watched wanted collected printed recorded baked canned speed breed hundred family supply assembly daily weekly monthly yearly reply")
 
 // gerunds are activities that things are named after: a lending library, shopping lists.
 var gerunds = strings.Fields("lending booking parking shopping wedding training meeting fishing climbing hiking knitting gardening banking housing clothing catering swimming cycling camping sailing racing " +
 	"dating tutoring cleaning moving gaming brewing farming hunting bowling boxing skating skiing surfing coaching nursing printing publishing shipping billing accounting invoicing ticketing budgeting " +
-	"planning filming dancing singing writing sewing spring earring pudding evening morning tracking managing borrowing rowing learning teaching")
+	"planning filming dancing singing writing sewing spring earring pudding evening morning tracking managing borrowing rowing bookkeeping")
 
 // domains are nouns that say what a project is about.
 var domains = strings.Fields("lending library hospital clinic school university college gym zoo bakery restaurant cafe hotel garage garden farm kitchen bookshop bookstore museum cinema theatre theater salon spa office " +
@@ -172,7 +172,9 @@ var domains = strings.Fields("lending library hospital clinic school university 
 	"blog post news article comment bookmark link url note notes diary journal todo to-do task project time timesheet work job kanban habit goal meal diet workout exercise water sleep mood weather sensor " +
 	"event calendar meeting appointment booking reservation schedule seat room volunteer donation member membership subscription poll vote survey quiz question answer flashcard word vocabulary language dictionary " +
 	"quote joke photo picture image video movie film series tv show podcast song album playlist record vinyl comic magazine guest review rating wish gift shopping list password snippet recipe cook cookbook collection " +
-	"greenhouse nursery vehicle car bike bicycle fleet rental repair maintenance workshop warehouse lost found crm cms")
+	"greenhouse nursery vehicle car bike bicycle fleet rental repair maintenance workshop warehouse lost found crm cms " +
+	"watchlist planner auction tournament chess league team player match conference festival concert shelter adoption campaign canteen menu dish barber hairdresser dentist doctor patient vet treatment prescription medicine medication " +
+	"season stadium court lesson tutor teacher homework research paper publication author publisher newspaper radio station channel instrument band artist gallery art exhibition craft coin stamp antique puzzle seed crop harvest hive")
 
 // generalNouns stand in names of projects for what all of them do.
 var generalNouns = strings.Fields("management manager tracking tracker list collection directory system app application tool program software service platform")
