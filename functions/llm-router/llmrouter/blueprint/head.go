@@ -206,6 +206,10 @@ func (x *reader) nameFrom(c clause, hasList bool) []clause {
 			return rest
 		}
 	}
+	if nounPhrase(subject) && !hasList && x.subject != "" && isDemand(lastWord(subject)) {
+		x.used++
+		return []clause{c} // a contacts API for iOS: the contacts are used
+	}
 	if nounPhrase(subject) {
 		if x.subject == "" || hasList {
 			x.subject = subject

@@ -1,6 +1,9 @@
 package blueprint
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // TestName: words in front of the kind of program say nothing, or what the project is about, or what it has; all others are named. The
 // same holds for what stands in front of the things, and for what the head says about how they are kept.
@@ -82,6 +85,9 @@ func TestName(t *testing.T) {
 		{"A REST API for cached, paginated articles: title", []string{"article: title"}, []string{"cached"}},
 		{"A REST API for notes that are encrypted: title, body", []string{"note: title body"}, []string{"that are encrypted"}},
 		{"A REST API for notes encrypted at rest: title, body", []string{"note: title body"}, []string{"encrypted at rest"}},
+		{"A Spring API for articles: title", []string{"article: title"}, []string{"Spring"}},
+		{"A contacts API for iOS", []string{"contact: name email:email phone"}, []string{"iOS"}},
+		{"A notes API for offline use", []string{"note: title body"}, []string{"offline"}},
 		{"A machine learning API for articles: title", []string{"article: title"}, []string{"learning"}},
 		{"A REST API for family recipes: title", []string{"family recipe: title"}, nil},
 		{"A tasks API with title and tags", []string{"task: title tags"}, nil},
@@ -186,4 +192,15 @@ func TestQualities(t *testing.T) {
 		{"A CLI for books: title, author. Errors are returned as JSON.", []string{"book: title author"}, []string{"Errors are returned as JSON"}},
 		{"A Go library for books: title, author. It stores its data in a file.", []string{"book: title author"}, []string{"It stores its data in a file"}},
 	})
+}
+
+// TestVocabulary: what asks for something is not taken for a word of a domain as well.
+func TestVocabulary(t *testing.T) {
+	for _, w := range demands {
+		for _, list := range [][]string{domains, gerunds, generalNouns, nameFillers, harmless} {
+			if slices.Contains(list, w) {
+				t.Errorf("%q stands among the demands and in another list", w)
+			}
+		}
+	}
 }

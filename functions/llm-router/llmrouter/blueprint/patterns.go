@@ -138,7 +138,7 @@ func (x *reader) newThing(words string) (string, bool) {
 	}
 	word, isPlural := singular(words)
 	_, known := wellKnown[word]
-	if !nounPhrase(words) || strings.Contains(words, "-") || !isPlural && !known || !known && slices.Contains(generic, words) {
+	if !nounPhrase(words) || strings.Contains(words, "-") || slices.Contains(demands, lastWord(words)) || !isPlural && !known || !known && slices.Contains(generic, words) {
 		return "", false
 	}
 	return word, known || !slices.Contains(notThings, lastWord(word)) && !demanding(word)

@@ -161,14 +161,14 @@ var harmless = strings.Fields("rented borrowed loaned planned watched wanted col
 // gerunds are activities that things are named after: a lending library, shopping lists.
 var gerunds = strings.Fields("lending booking parking shopping wedding training meeting fishing climbing hiking knitting gardening banking housing clothing catering swimming cycling camping sailing racing " +
 	"dating tutoring cleaning moving gaming brewing farming hunting bowling boxing skating skiing surfing coaching nursing printing publishing shipping billing accounting invoicing ticketing budgeting " +
-	"planning filming dancing singing writing sewing spring earring pudding evening morning tracking managing borrowing rowing bookkeeping")
+	"planning filming dancing singing writing sewing earring pudding evening morning tracking managing borrowing rowing bookkeeping")
 
 // domains are nouns that say what a project is about.
 var domains = strings.Fields("lending library hospital clinic school university college gym zoo bakery restaurant cafe hotel garage garden farm kitchen bookshop bookstore museum cinema theatre theater salon spa office " +
 	"club church charity agency pharmacy laboratory lab airline airport bank market supermarket grocery pet medical dental veterinary health fitness sport sports music book reading food wine cellar beer coffee tea cocktail " +
 	"plant flower fruit animal dog cat horse bird game board card toy tool machine equipment device asset stock inventory parts furniture household home house property apartment flat real-estate travel trip flight train bus " +
 	"parking ticket support help desk helpdesk service customer client contact address phone email mail people person staff hr employee payroll shift personnel student course class grade exam training " +
-	"finance money budget expense invoice bill account accounting payment purchase sale sales order shipment delivery vendor supplier product catalog catalogue shop store " +
+	"finance money budget expense invoice bill account accounting payment purchase sale sales order shipment delivery vendor supplier product catalog catalogue shop store cart " +
 	"blog post news article comment bookmark link url note notes diary journal todo to-do task project time timesheet work job kanban habit goal meal diet workout exercise water sleep mood weather sensor " +
 	"event calendar meeting appointment booking reservation schedule seat room volunteer donation member membership subscription poll vote survey quiz question answer flashcard word vocabulary language dictionary " +
 	"quote joke photo picture image video movie film series tv show podcast song album playlist record vinyl comic magazine guest review rating wish gift shopping list password snippet recipe cook cookbook collection " +
