@@ -39,8 +39,16 @@ const maxFields = 24
 // else nothing is read.
 func fieldList(e, list string) ([]fact, bool) {
 	list = fieldsLead.ReplaceAllString(list, "")
-	list = trailingRange.ReplaceAllString(list, " ($1-$2)")
-	list = trailingLength.ReplaceAllString(list, " (at most $1 characters)")
+	written := map[string]string{} // limits as they stand in the prompt
+	bracket := func(limit *regexp.Regexp, as string) {
+		list = limit.ReplaceAllStringFunc(list, func(s string) string {
+			b := limit.ReplaceAllString(s, as)
+			written[b] = strings.TrimSpace(s)
+			return " " + b
+		})
+	}
+	bracket(trailingRange, "($1-$2)")
+	bracket(trailingLength, "(at most $1 characters)")
 	var facts []fact
 	left := fact{kind: "+left", e: e}
 	known := 0
@@ -50,7 +58,12 @@ func fieldList(e, list string) ([]fact, bool) {
 		switch {
 		case ok:
 			known++
-			facts = append(facts, more...)
+			for _, f := range more {
+				if s := written[strings.Join(f.list, "")]; f.kind == "+aside" && s != "" {
+					f.list = []string{s}
+				}
+				facts = append(facts, f)
+			}
 		case i > 0 && isName(item):
 			left.list = append(left.list, item)
 		default:
@@ -70,7 +83,8 @@ func isName(item string) bool {
 		!slices.ContainsFunc(words, func(w string) bool { return slices.Contains(stopWords, w) })
 }
 
-// readField reads one item of a list of fields. An ID gives no facts, since every record has one.
+// readField reads one item of a list of fields. An ID gives no facts, since every record has one: a number that counts up. What the
+// item says beyond what can be had is left over, and the field kept.
 func readField(e, item string) ([]fact, bool) {
 	m := fieldItem.FindStringSubmatch(item)
 	if m == nil {
@@ -90,8 +104,10 @@ func readField(e, item string) ([]fact, bool) {
 		return nil, false
 	case !ok || slices.Contains(notFields, name) || slices.Contains(features, name[strings.LastIndexByte(name, '_')+1:]) || strings.HasSuffix(name, "ing") && !slices.Contains(nounsInIng, name[strings.LastIndexByte(name, '_')+1:]):
 		return nil, false
-	case name == "id":
-		return nil, true
+	case name == "id" && (written == "" || typeWords[written] == integer):
+		return idIs(e, m[4]), true
+	case name == "id" || idTypes.MatchString(name):
+		return []fact{{kind: "+aside", e: e, list: []string{item}}}, true
 	case slices.Contains(reserved, name):
 		return nil, false
 	case written != "" && typeWords[written] == "":
@@ -102,18 +118,12 @@ func readField(e, item string) ([]fact, bool) {
 	if written != "" || typeWords[kind] != "" {
 		name = statedName(words) // a price that is to be a number is none in cents
 	}
-	more, ok := qualify(e, name, &typ, m[4])
-	if !ok {
-		return nil, false
-	}
+	more := qualify(e, name, &typ, m[4])
 	for _, adjective := range strings.Fields(adjectives) {
-		switch adjective {
-		case "unique":
-			more = append(more, fact{kind: "unique", e: e, f: name})
-		case "required", "mandatory":
-			more = append(more, fact{kind: "required", e: e, list: []string{name}})
-		case "optional":
-			more = append(more, fact{kind: "+optional", e: e, f: name})
+		if f, ok := flag(e, name, typ, adjective); ok {
+			more = append(more, f)
+		} else {
+			more = append(more, fact{kind: "+aside", e: e, list: []string{adjective}})
 		}
 	}
 	if name == "created_at" && typ == timestamp {
@@ -202,52 +212,144 @@ var typeWords = map[string]string{
 // codeTypes are types as programmers write them behind a name.
 var codeTypes = strings.Fields("string str int integer bool boolean float double datetime")
 
-// qualify reads what stands in parentheses behind a field: types, required, unique, ranges, or the field's values.
-func qualify(e, name string, typ *string, words string) ([]fact, bool) {
-	if words == "" {
-		return nil, true
+// idTypes match an ID with the type of one that does not count up.
+var idTypes = re(`id_(?:uuid|guid|ulid|slug)`)
+
+// idQualities hold for the ID of every record.
+var idQualities = re(`unique|required|mandatory|integer|int|number|primary key|pk|auto|generated|auto[- ]?(?:generated|increment(?:ed|ing)?)|assigned by the server|read[- ]only`)
+
+// idIs gives what stands in brackets behind an ID as left over unless all of it holds.
+func idIs(e, bracket string) []fact {
+	if bracket == "" || !slices.ContainsFunc(comma.Split(bracket, -1), func(q string) bool { return !idQualities.MatchString(q) }) {
+		return nil
 	}
-	var facts []fact
-	var values []string
-	for _, q := range strings.Split(strings.NewReplacer(" or ", ", ", " and ", ", ", ",,", ",").Replace(words), ",") {
+	return []fact{{kind: "+aside", e: e, list: []string{"(" + bracket + ")"}}}
+}
+
+var (
+	oneWord   = strings.NewReplacer("yes or no", "boolean", "yes/no", "boolean", "true or false", "boolean", "true/false", "boolean", "date and time", "datetime")
+	defaultRE = regexp.MustCompile(`^(?:defaults? (?:is |to )?|by default )(.+)$|^(.+?) (?:by|as) default$`)
+	// grammar are words that a value of a field does not hold.
+	grammar = regexp.MustCompile(`\b(?:an?|the|is|are|be|by|which|that|with|from|for|only|must|as)\b`)
+	// noValues are what a program does with a field.
+	noValues = strings.Fields("searchable sortable filterable nullable editable immutable indexed hashed salted encrypted readonly read-only hidden validated translated localized localised secret sensitive")
+	// scales are fields that a range makes numbers.
+	scales = strings.Fields("grade level priority difficulty severity rank importance urgency stars")
+)
+
+// flag reads a word that says how a field must be given. ok is false where the field's type has no such rule.
+func flag(e, name, typ, word string) (f fact, ok bool) {
+	switch word {
+	case "unique":
+		return fact{kind: "unique", e: e, f: name}, typ != boolean && typ != decimal
+	case "optional":
+		return fact{kind: "+optional", e: e, f: name}, true
+	}
+	return fact{kind: "required", e: e, list: []string{name}}, typ != boolean
+}
+
+// bracket is what stands in parentheses behind a field, by what its parts may say.
+type bracket struct {
+	flags, ranges, values, others []string
+	preset                        string // default, or ""
+}
+
+// readBracket sorts the parts of a bracket. values are those that may be the field's, if it has a few.
+func readBracket(words string) (b bracket) {
+	for _, q := range comma.Split(choiceOf.ReplaceAllString(oneWord.Replace(strings.ReplaceAll(words, ";", ",")), ""), -1) {
 		q = strings.TrimSpace(q)
-		q = strings.TrimPrefix(strings.TrimPrefix(q, "one of "), "must be ")
-		switch m, c := rangeRE.FindStringSubmatch(q), charsRE.FindStringSubmatch(q); {
-		case q == "unique":
-			facts = append(facts, fact{kind: "unique", e: e, f: name})
-		case q == "required" || q == "mandatory":
-			facts = append(facts, fact{kind: "required", e: e, list: []string{name}})
-		case q == "optional":
-			facts = append(facts, fact{kind: "+optional", e: e, f: name})
-		case typeWords[q] != "" && len(values) == 0:
-			*typ = typeWords[q]
-		case m != nil:
-			low, ok1 := number(m[1])
-			high, ok2 := number(m[2])
-			if !ok1 || !ok2 {
-				return nil, false
-			}
-			if *typ != decimal {
-				*typ = integer
-			}
-			facts = append(facts, fact{kind: "min", e: e, f: name, n: low}, fact{kind: "max", e: e, f: name, n: high})
-		case c != nil:
-			n, ok := number(c[1])
-			if !ok {
-				return nil, false
-			}
-			facts = append(facts, fact{kind: "maxlen", e: e, f: name, n: n})
-		case valueRE.MatchString(q) && *typ == text:
-			values = append(values, strings.ReplaceAll(q, " ", "_"))
+		switch {
+		case slices.Contains([]string{"unique", "required", "mandatory", "optional"}, strings.TrimPrefix(q, "must be ")):
+			b.flags = append(b.flags, q)
+		case rangeRE.MatchString(q) || charsRE.MatchString(q):
+			b.ranges = append(b.ranges, q)
+		case defaultRE.MatchString(q) && b.preset == "":
+			b.preset = q
+		case valueRE.MatchString(q) && !grammar.MatchString(q) && !slices.Contains(noValues, q) && !slices.Contains(b.values, q):
+			b.values = append(b.values, q)
 		default:
-			return nil, false
+			b.others = append(b.others, q)
 		}
 	}
-	if values != nil {
-		if len(values) < 2 || len(slices.Compact(slices.Sorted(slices.Values(values)))) != len(values) {
+	return b
+}
+
+// qualify reads what stands in parentheses behind a field: types, required, unique, ranges, defaults, or the field's values, if it is one
+// that has a few or the list begins with "one of". What it does not understand, or what the field's type cannot have, is in a fact
+// of the kind +aside: the whole bracket, or else each part.
+func qualify(e, name string, typ *string, words string) []fact {
+	if words == "" {
+		return nil
+	}
+	b := readBracket(words)
+	left := b.others
+	var facts []fact
+	var oneof []string
+	typed := false
+	if choice := slices.Contains(choiceWords, name[strings.LastIndexByte(name, '_')+1:]) || choiceOf.MatchString(words); choice && len(b.values) > 1 {
+		*typ = text
+		for _, q := range b.values {
+			oneof = append(oneof, strings.ReplaceAll(q, " ", "_"))
+		}
+		facts = append(facts, fact{kind: "oneof", e: e, f: name, list: oneof})
+	} else {
+		for _, q := range b.values {
+			if typeWords[q] == "" {
+				left = append(left, q)
+			} else {
+				*typ, typed = typeWords[q], true
+			}
+		}
+	}
+	for _, q := range b.flags {
+		word := strings.TrimPrefix(q, "must be ")
+		if f, ok := flag(e, name, *typ, word); ok && (word != "unique" || oneof == nil) {
+			facts = append(facts, f)
+		} else {
+			left = append(left, q)
+		}
+	}
+	for _, q := range b.ranges {
+		more, ok := limits(e, name, typ, q)
+		if !ok || oneof != nil {
+			left = append(left, q)
+			continue
+		}
+		facts = append(facts, more...)
+	}
+	if m := defaultRE.FindStringSubmatch(b.preset); m != nil {
+		if v := strings.ReplaceAll(m[1]+m[2], " ", "_"); slices.Contains(oneof, v) {
+			facts = append(facts, fact{kind: "default", e: e, f: name, list: []string{v}})
+		} else {
+			left = append(left, b.preset)
+		}
+	}
+	if len(left) == 0 {
+		return facts
+	}
+	if len(facts) == 0 && !typed || slices.ContainsFunc(left, func(q string) bool { return !strings.Contains(words, q) }) {
+		left = []string{"(" + words + ")"}
+	}
+	return append(facts, fact{kind: "+aside", e: e, list: left})
+}
+
+// limits reads a range of numbers, or a greatest length of a text. ok is false where the field's type has none.
+func limits(e, name string, typ *string, q string) (facts []fact, ok bool) {
+	if c := charsRE.FindStringSubmatch(q); c != nil {
+		n, ok := number(c[1])
+		if !ok || *typ != text {
 			return nil, false
 		}
-		facts = append(facts, fact{kind: "oneof", e: e, f: name, list: values})
+		return []fact{{kind: "maxlen", e: e, f: name, n: n}}, true
 	}
-	return facts, true
+	m := rangeRE.FindStringSubmatch(q)
+	low, ok1 := number(m[1])
+	high, ok2 := number(m[2])
+	if *typ == text && slices.Contains(scales, name[strings.LastIndexByte(name, '_')+1:]) {
+		*typ = integer
+	}
+	if !ok1 || !ok2 || low > high || *typ != integer && *typ != decimal {
+		return nil, false
+	}
+	return []fact{{kind: "min", e: e, f: name, n: low}, {kind: "max", e: e, f: name, n: high}}, true
 }

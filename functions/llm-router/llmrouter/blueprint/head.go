@@ -9,18 +9,22 @@ import (
 
 var (
 	askRE  = `^(?:(?:please )?(?:can you |could you )?(?:i need|i want|i would like|i'd like|we'd like|we need|we want|give me|build|create|write|make|implement|develop|generate|design)(?: me| us)? )?(?:an? |the |some )?`
+	before = `(?:[a-z0-9][a-z0-9+./'-]*,? ){0,6}?`
+	behind = `(?:$|:|,| -| (?:with|using|in go|written|named|called|for|of|that|which|where|to|backed|powered|based)\b)`
+	goals  = ` (?:that|which|for|to|with|in go)\b`
 	headRE = []struct {
-		kind string
-		re   *regexp.Regexp
+		kind, core string
+		re         *regexp.Regexp
 	}{
-		{api, regexp.MustCompile(askRE + apiRE + `\b`)},
-		{cli, regexp.MustCompile(askRE + cliRE + `\b`)},
-		{library, regexp.MustCompile(askRE + libraryRE + ` (?:that|which|for|to|with|in go)\b`)},
-		{api, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + apiRE + `(?:$|:| (?:with|in go|for|that|which|where)\b)`)},
-		{cli, regexp.MustCompile(askRE + `(?:[a-z-]+ ){1,3}?` + cliRE + `(?:$|:| (?:with|in go|for|that|which|where)\b)`)},
-		{"", regexp.MustCompile(askRE + `(?:[a-z-]+ ){0,3}?` + appRE + `(?:$|:| (?:with|for|that|which|to)\b)`)},
+		{api, apiRE, regexp.MustCompile(askRE + `()` + adjectives + apiRE + `\b`)},
+		{cli, cliRE, regexp.MustCompile(askRE + `()` + adjectives + cliRE + `\b`)},
+		{library, libraryRE, regexp.MustCompile(askRE + `()` + adjectives + libraryRE + goals)},
+		{library, libraryRE, regexp.MustCompile(askRE + `(` + before + `)(?:go|golang|generic|reusable|thread-safe|in-memory) ` + libraryRE + goals)},
+		{api, apiRE, regexp.MustCompile(askRE + `(` + before + `)` + apiRE + behind)},
+		{cli, cliRE, regexp.MustCompile(askRE + `(` + before + `)` + cliRE + behind)},
+		{"", appRE, regexp.MustCompile(askRE + `(` + before + `)` + appRE + behind)},
 	}
-	connector = regexp.MustCompile(`^(?:(?:for|of|over)(?: (?:managing|keeping|tracking|storing))?|to (?:keep track of|manage|track|keep|store)|(?:where|(?:that|which) (?:lets?|allows?)) (?:me|us|you|users|people)(?: can| to)? (?:keep track of|manage|track|keep|store|save)|(?:that|which) (?:keeps track of|manages|keeps|stores|tracks|holds|records|handles)) (.+)$`)
+	connector = regexp.MustCompile(`^(?:(?:for|of|over)(?: (?:managing|keeping|tracking|storing|organi[sz]ing|catalogu?ing|recording|maintaining|handling))?|to (?:keep track of|manage|track|keep|store)|(?:where|(?:that|which) (?:lets?|allows?)) (?:me|us|you|users|people)(?: can| to)? (?:keep track of|manage|track|keep|store|save)|(?:that|which) (?:keeps track of|manages|keeps|stores|tracks|holds|records|handles)) (.+)$`)
 	calledRE  = regexp.MustCompile(`,? (?:named|called) ([a-z][a-z0-9_-]*)\b`)
 	inGo      = regexp.MustCompile(`,? ?(?:\b(?:written )?in (?:go|golang)\b)`)
 )
@@ -28,10 +32,11 @@ var (
 // head says whether a sentence is the one that names the kind of project, and takes the kind.
 func (x *reader) head(low, kind string) bool {
 	for _, h := range headRE {
-		if !h.re.MatchString(low) {
+		m := h.re.FindStringSubmatch(low)
+		if m == nil || slices.ContainsFunc(strings.Fields(m[1]), func(w string) bool { return slices.Contains(stopWords, w) && !joins(w) }) {
 			continue
 		}
-		x.p.Kind = h.kind
+		x.p.Kind, x.core = h.kind, h.core
 		if kind != "auto" && kind != "" {
 			x.p.Kind = kind
 		} else if h.kind == "" {
@@ -66,21 +71,38 @@ func (x *reader) headClauses(c clause) []clause {
 		}
 	}
 	listed := end < len(low) && low[end] != ';'
-	start := x.archetype(low[:end])
-	before := newClause(text[:start], true)
+	from, to, start := x.archetype(low[:end])
+	x.nameWords = append(x.nameWords, newClause(text[from:to], false))
 	what := newClause(text[start:end], true)
+	var aside []clause
 	if m := connector.FindStringSubmatchIndex(what.low); m != nil {
 		what = what.part(m[2], m[3])
+	} else if at := x.leadEnd(what.low); at > 0 { // a REST API with JWT for books
+		lead := newClause(what.text[:at], !listed)
+		m := connector.FindStringSubmatchIndex(what.low[at+1:])
+		what = what.part(at+1+m[2], at+1+m[3])
+		if nounPhrase(lead.low) && slices.Contains(generalNouns, lastWord(lead.low)) {
+			x.nameWords = append(x.nameWords, lead)
+		} else {
+			aside = append(aside, lead)
+		}
+	} else if nounPhrase(trimArticle(what.low)) {
+		x.nameWords = append(x.nameWords, what) // a CLI password manager
 	}
 	if at := withTail.FindStringIndex(what.low); listed && at != nil {
 		what = what.part(0, at[0])
 	}
+	what, means := x.splitMeans(what, listed)
+	what, strange := splitDemands(what)
 	if listed {
 		if of := x.listOf(what.low); len(rest) > 0 {
 			rest[0].of = of
 		}
 	}
-	rest = append(x.strange(before), rest...)
+	if _, isPlural := singular(x.subject); isPlural && !listed && strings.HasPrefix(what.low, "with ") {
+		what.of = x.listOf(x.subject) // a tasks API with title and tags
+	}
+	rest = slices.Concat(aside, strange, means, rest)
 	if what.text == "" {
 		x.used++
 		if _, isPlural := singular(x.subject); isPlural && !listed {
@@ -89,6 +111,21 @@ func (x *reader) headClauses(c clause) []clause {
 		return rest
 	}
 	return append(x.nameFrom(what, listed), rest...)
+}
+
+var connectors = regexp.MustCompile(` (?:for|that|which|to) `)
+
+// leadEnd is where the words end that stand between the kind and what the project is for, or 0. A language is none of them.
+func (x *reader) leadEnd(what string) int {
+	if strings.HasPrefix(what, "in ") {
+		return 0
+	}
+	for _, at := range connectors.FindAllStringIndex(what, -1) {
+		if connector.MatchString(what[at[0]+1:]) {
+			return at[0]
+		}
+	}
+	return 0
 }
 
 var withTail = regexp.MustCompile(` ?(?:with|having|(?:that|which) have)(?: (?:the|these|its|following))*(?: ` + fieldsRE + `)?$`)
@@ -119,51 +156,42 @@ func (x *reader) listOf(what string) string {
 
 var fillers = regexp.MustCompile(`(?: (?:management|manager|tracking|tracker|list|database|catalog|collection|directory))+$`)
 
-// strange takes the words out of the project's name that ask for another kind of program, and gives them as clauses.
-func (x *reader) strange(head clause) []clause {
-	var rest []clause
-	for _, at := range headWord.FindAllStringIndex(head.low, -1) {
-		if w := head.low[at[0]:at[1]]; slices.Contains(demands, w) {
-			rest = append(rest, head.part(at[0], at[1]))
-			x.subject = strings.Join(slices.DeleteFunc(strings.Fields(x.subject), func(s string) bool { return s == w }), " ")
-		}
-	}
-	return rest
-}
-
-var headWord = regexp.MustCompile(`[a-z0-9-]+`)
-
-var archetypes = func() []*regexp.Regexp {
-	var all []*regexp.Regexp
-	for _, expr := range []string{apiRE, cliRE, libraryRE, appRE} {
-		all = append(all, regexp.MustCompile(askRE+`((?:[a-z-]+ ){0,3}?)(?:`+expr+`)(?:$|[ ,])`))
+var archetypes = func() map[string]*regexp.Regexp {
+	all := map[string]*regexp.Regexp{}
+	for _, core := range []string{apiRE, cliRE, libraryRE, appRE} {
+		all[core] = regexp.MustCompile(askRE + `(` + before + `)` + core + `(?:$|[ ,])`)
 	}
 	return all
 }()
 
-// archetype gives where the words end that name the kind of project. Words before them name the subject: a todo API.
-func (x *reader) archetype(head string) (end int) {
-	subject := ""
-	for _, re := range archetypes {
-		m := re.FindStringSubmatchIndex(head)
-		if m == nil {
-			continue
-		}
-		if before := strings.TrimSpace(head[m[2]:m[3]]); end == 0 || before == "" {
-			subject, end = before, m[1]
-			if before == "" {
-				break
-			}
+// archetype gives where the words end that name the kind of project, and which ones stand before them. Those name the subject: a
+// todo API.
+func (x *reader) archetype(head string) (from, to, end int) {
+	cores := []string{apiRE, cliRE, libraryRE, appRE}
+	if x.core != "" {
+		cores = []string{x.core}
+	}
+	for _, core := range cores {
+		m := archetypes[core].FindStringSubmatchIndex(head)
+		if m != nil && (end == 0 || m[3] < to) {
+			from, to, end = m[2], m[3], m[1]
 		}
 	}
-	x.subject = strings.TrimSpace(leadingAdjectives.ReplaceAllString(subject+" ", ""))
 	if end == 0 {
 		end = len(asking.FindString(head))
+		return end, end, end
 	}
-	return end
+	var subject []string
+	words := strings.Fields(head[from:to])
+	for i, w := range words {
+		certain := x.inDomain(w) || i == len(words)-1 || strings.Count(x.prompt, w) > 1 // a word that nothing else says is no part of a thing's name
+		if certain && !joins(w) && !x.filler(w) && !isDemand(w) && w != "crud" && w != "in-memory" {
+			subject = append(subject, w)
+		}
+	}
+	x.subject = strings.Join(subject, " ")
+	return from, to, end
 }
-
-var leadingAdjectives = regexp.MustCompile(`^` + adjectives)
 
 var asking = regexp.MustCompile(askRE)
 
@@ -177,6 +205,10 @@ func (x *reader) nameFrom(c clause, hasList bool) []clause {
 		if rest, ok := x.read(c, structure); ok {
 			return rest
 		}
+	}
+	if nounPhrase(subject) && !hasList && x.subject != "" && isDemand(lastWord(subject)) {
+		x.used++
+		return []clause{c} // a contacts API for iOS: the contacts are used
 	}
 	if nounPhrase(subject) {
 		if x.subject == "" || hasList {

@@ -175,30 +175,69 @@ func (x *reader) newLink(word string, parents ...string) []fact {
 	return facts
 }
 
+// Words for the program as a whole, and for what must be.
+const (
+	programRE = `(?:(?:it|this|everything|(?:the |this |all )?(?:rest )?(?:api|service|server|backend|app|application|tool|cli|program|code|project|software|system|library|package|implementation)) )`
+	shallRE   = `(?:(?:must|should|shall|has to|needs to|can|will) )?`
+	provideRE = `(?:` + programRE + `?` + shallRE + `(?:provides?|includes?|writes?|adds?|has|have|with|comes? with|supports?|offers?|supply|supplies|ships? with) )?`
+	madeRE    = `(?:written|implemented|built|developed|coded|programmed|made)`
+)
+
 // qualities are clauses about what every project of a kind has anyway.
 var qualities = []struct {
 	kinds string
 	re    *regexp.Regexp
 }{
-	{"api cli", re(`(?:(?:all |the )?(?:\w+ )?(?:is|are|must be|should be|gets?) )?(?:saved|stored|kept|persisted) (?:in|to|on|as) (?:an? |one )?(?:local )?(?:json )?(?:file|disk)`)},
+	{"api cli", re(`(?:(?:all |the |its )?(?:\w+ )?(?:is|are|must be|should be|gets?) )?(?:saved|stored|kept|persisted) (?:in|to|on|as) (?:an? |one )?(?:local )?(?:json )?(?:file|disk)`)},
+	{"api cli", re(programRE + `?` + shallRE + `(?:stores?|keeps?|saves?|persists?|writes?) (?:all |its |the )*(?:data|records?|state|everything) (?:in|to|on|as) (?:an? |one )?(?:local )?(?:json )?(?:file|disk)`)},
 	{"api cli", re(`(?:it |they |data |(?:all |the )?\w+ )?(?:must |should )?survives? (?:an? )?restarts?`)},
-	{"api cli library", re(`(?:(?:it is |it's )?(?:written|implemented) |use |uses |using )?(?:in )?(?:go|golang)`)},
-	{"api cli library", re(`(?:use |uses |using )?(?:only )?(?:the )?(?:go )?standard library(?: only)?|(?:no|without) (?:external |third-party )?dependencies`)},
-	{"api cli library", re(`(?:include|includes|write|add|has|have)?(?: ?unit)? ?tests`)},
-	{"api cli library", re(`(?:all )?inputs? (?:is|are|must be|should be) validated|validates? (?:all )?inputs?|input validation|validated input`)},
-	{"api", re(`(?:(?:all )?(?:lists?|results?|endpoints?) (?:are|is|must be|should be) )?(?:paginated|paged)(?: lists?)?|pagination|paging`)},
-	{"api", re(`(?:it )?(?:speaks?|uses?|returns?|accepts?) json`)},
-	{"api", re(`(?:full |basic |the usual )?crud(?: operations| endpoints)?(?: for (?:all|each|every|them)(?: \w+)?)?`)},
-	{"api", re(`(?:it )?(?:shuts down gracefully|graceful shutdown)`)},
+	{"api cli library", re(`(?:` + programRE + `?` + shallRE + `(?:be |is |are )?` + madeRE + ` )?(?:in|with|using) (?:pure |plain )?(?:go|golang)`)},
+	{"api cli library", re(`(?:write|implement|build|develop|code|program|make)(?: (?:it|this|everything|all of it|(?:the|all)(?: whole| entire)? \w+))? (?:in|with|using) (?:pure |plain )?(?:go|golang)|(?:use |uses |using )?(?:only )?(?:go|golang)`)},
+	{"api cli library", re(programRE + `?` + shallRE + `(?:(?:use|uses|using|needs?|rely on|relies on|(?:is |be )?built (?:on|with)|depends? on) )?(?:only |just |nothing but |on )*(?:the )?(?:(?:go|golang)(?:'s)? )?standard library(?: only)?`)},
+	{"api cli library", re(`(?:` + programRE + `?` + shallRE + `(?:has|have|use|uses|needs?) )?(?:no|without|without any|zero) (?:external |third-party )?dependencies`)},
+	{"api cli library", re(provideRE + `(?:an? |some |automated |unit )*tests?(?: suite)?`)},
+	{"api cli library", re(provideRE + `(?:an? |the )?readme(?:\.md)?(?: file)?`)},
+	{"api cli library", re(`(?:all |any |the )*(?:user )?inputs? (?:is|are|must be|should be) validated|` + programRE + `?` + shallRE + `validates? (?:all |its |the |every |any |user )*inputs?|` + provideRE + `(?:input validation|validated input)`)},
+	{"api", re(`(?:(?:all )?(?:lists?|results?|endpoints?) (?:are|is|must be|should be) )?(?:paginated|paged)(?: lists?)?|` + provideRE + `(?:pagination|paging)`)},
+	{"api", re(programRE + `?` + shallRE + `(?:speaks?|uses?|returns?|accepts?|responds? (?:with|in)|answers? (?:with|in)) json`)},
+	{"api", re(`(?:all |the |its )*(?:requests?(?: and responses?)?|responses?|bodies|answers?|output) (?:is|are|must be|should be)(?: (?:sent|returned|given))? ?(?:in |as )?json(?: format)?|json (?:requests?(?: and responses?)?|responses?)`)},
+	{"api", re(`(?:all |the )*(?:errors?|error responses?|error messages?) (?:is|are|must be|should be)(?: (?:returned|reported|sent|answered|given))? ?(?:in |as )?json|` + programRE + `?` + shallRE + `(?:returns?|reports?|sends?) (?:all |its )?errors (?:as|in) json|json errors`)},
+	{"api", re(programRE + `?` + shallRE + `(?:shuts? down gracefully)|` + provideRE + `graceful shutdown`)},
 	{"library", re(`(?:it )?(?:is |must be |should be )?(?:safe for concurrent use|thread[- ]safe|goroutine[- ]safe)`)},
 	{"library", re(`(?:it |everything |data )?(?:is |are )?(?:kept |held |stored )?(?:in memory|in-memory)`)},
 }
 
+var crudRE = re(provideRE + `(?:all |full |basic |the |usual )*crud(?: operations| endpoints| commands| functions)?(?: for (?:all|each|every|them|everything)(?: \w+)?)?`)
+
+// quality reads what every project of the kind has anyway: one such thing, or several joined.
 func (x *reader) quality(m []string) ([]fact, bool) {
+	if facts, ok := x.oneQuality(m[1]); ok {
+		return facts, true
+	}
+	var facts []fact
+	parts := fieldComma.Split(m[1], -1)
+	for _, part := range parts {
+		more, ok := x.oneQuality(part)
+		if !ok || len(parts) == 1 {
+			return nil, false
+		}
+		facts = append(facts, more...)
+	}
+	return facts, true
+}
+
+func (x *reader) oneQuality(s string) ([]fact, bool) {
 	for _, q := range qualities {
-		if slices.Contains(strings.Fields(q.kinds), x.p.Kind) && q.re.MatchString(m[1]) {
+		if slices.Contains(strings.Fields(q.kinds), x.p.Kind) && q.re.MatchString(s) {
 			return nil, true
 		}
 	}
-	return nil, false
+	if !crudRE.MatchString(s) {
+		return nil, false
+	}
+	var facts []fact
+	for _, e := range x.p.words() { // a loan has not all of them by itself
+		facts = append(facts, fact{kind: "crud", e: e, list: operations})
+	}
+	return facts, true
 }

@@ -51,7 +51,7 @@ var structure = []pattern{
 		}
 		return facts, ok
 	}},
-	{re: re(nouns + `(?: ` + mustBe + `(?: either| one of)?:?|:) (.+)`), read: (*reader).values},
+	{re: re(nouns + `(?: ` + mustBe + `:?|:) (.+)`), read: (*reader).values},
 }
 
 // thingList reads a list of things: members, books and loans.
@@ -138,10 +138,16 @@ func (x *reader) newThing(words string) (string, bool) {
 	}
 	word, isPlural := singular(words)
 	_, known := wellKnown[word]
-	if !nounPhrase(words) || strings.Contains(words, "-") || !isPlural && !known || !known && slices.Contains(generic, words) {
+	if !nounPhrase(words) || strings.Contains(words, "-") || slices.Contains(demands, lastWord(words)) || !isPlural && !known || !known && slices.Contains(generic, words) {
 		return "", false
 	}
-	return word, known || !slices.Contains(notThings, lastWord(word))
+	return word, known || !slices.Contains(notThings, lastWord(word)) && !demanding(word)
+}
+
+// demanding says whether a word in front of the last one asks for something.
+func demanding(word string) bool {
+	head, _ := cutLast(word)
+	return slices.ContainsFunc(strings.Fields(head), isDemand)
 }
 
 // isSubject says whether words name the project as a whole.
@@ -193,7 +199,7 @@ func (x *reader) describable(words, list string, listing bool) (string, bool) {
 		return one, x.behaves() == "" // a bookmark API. Bookmark: url, title
 	}
 	_, isPlural := singular(one)
-	return one, !listing && oneOf.MatchString(words) && !isPlural && nounPhrase(one) && !slices.Contains(generic, one) && !slices.Contains(notThings, lastWord(one)) && x.behaves() == ""
+	return one, !listing && oneOf.MatchString(words) && !isPlural && nounPhrase(one) && !slices.Contains(generic, one) && !slices.Contains(notThings, lastWord(one)) && !demanding(one) && x.behaves() == ""
 }
 
 var (
@@ -286,14 +292,30 @@ func (x *reader) fields(words string) (found []target, e, word string) {
 	return found, e, word
 }
 
-var choiceWords = strings.Fields("status state priority category type kind genre severity level colour color size role")
+// choiceWords are last words of fields that hold one of a few values.
+var choiceWords = strings.Fields("status state priority category type kind genre severity level colour color size role language format plan stage phase gender mode difficulty currency unit condition tier visibility shape suit season weekday")
+
+var (
+	hasA     = regexp.MustCompile(`^(.+?) (?:(?:must|should|can|may|will) )?(?:has|have)(?: an?| one| the)? (.+)$`)
+	choiceOf = regexp.MustCompile(`^(?:either|one of):? `)
+)
 
 // values reads which values a field may have: the status of a ticket is open, in progress or closed.
 func (x *reader) values(m []string) ([]fact, bool) {
 	if !strings.Contains(m[2], ",") && !strings.Contains(m[2], " or ") {
 		return nil, false
 	}
+	if has := hasA.FindStringSubmatch(m[1]); has != nil && x.thing(has[1]) != "" {
+		m[1] = has[2] + " of " + withArticle(x.thing(has[1])) // a ticket has a status: open, closed
+	}
 	found, e, word := x.fields(m[1])
+	if slices.ContainsFunc(strings.Fields(word), func(w string) bool { return slices.Contains(stopWords, w) }) {
+		return nil, false
+	}
+	list := m[2]
+	if len(found) > 0 && strings.Contains(list, " or ") && !choiceOf.MatchString(list) {
+		list = "one of " + list // the maker is Bosch or Makita
+	}
 	if len(found) == 0 {
 		if e == "" && len(x.p.Entities) == 1 {
 			e = x.p.Entities[0].Word
@@ -306,11 +328,12 @@ func (x *reader) values(m []string) ([]fact, bool) {
 	var facts []fact
 	for _, t := range found {
 		typ := text
-		more, ok := qualify(t.e, t.f, &typ, m[2])
-		if !ok || len(more) != 1 || more[0].kind != "oneof" {
+		more := qualify(t.e, t.f, &typ, list)
+		ok := len(more) > 0 && !slices.ContainsFunc(more, func(f fact) bool { return f.kind != "oneof" && f.kind != "default" })
+		if !ok {
 			return nil, false
 		}
-		facts = append(facts, fact{kind: "+implied", e: t.e, f: t.f, unit: text}, more[0])
+		facts = append(append(facts, fact{kind: "+implied", e: t.e, f: t.f, unit: text}), more...)
 	}
 	return facts, true
 }

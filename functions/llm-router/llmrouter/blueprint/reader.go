@@ -11,7 +11,10 @@ import (
 // whole of it; what is left over is named, never guessed.
 type reader struct {
 	p           *project
+	prompt      string          // in lower case
 	subject     string          // what the project is called in the prompt: lending library
+	core        string          // expression of the words for the kind of project in the head, or ""
+	nameWords   []clause        // words of the head that name the project, or ask for something
 	called      string          // the name that the prompt gives it, or ""
 	headThing   string          // well-known thing that the head names in front of a list: tasks: reminders, tags; or ""
 	described   map[string]bool // things whose fields the prompt names
@@ -20,6 +23,7 @@ type reader struct {
 	torn        bool            // as in clause
 	assumptions []string
 	unused      []string
+	asides      int // parts of unused that qualify a field
 	used        int
 	longest     int // items in the longest list
 }
@@ -40,7 +44,7 @@ const anyKind = "The prompt does not say which kind of program it wants; this is
 
 // readPrompt reads a prompt; kind is the type that was asked for, or auto.
 func readPrompt(promptText, kind string) (*reader, error) {
-	x := &reader{p: &project{}, described: map[string]bool{}, optional: map[target]bool{}}
+	x := &reader{p: &project{}, prompt: strings.ToLower(promptText), described: map[string]bool{}, optional: map[target]bool{}}
 	rest := sentences(promptText)
 	var all []string
 	for _, c := range rest {
@@ -59,9 +63,15 @@ func readPrompt(promptText, kind string) (*reader, error) {
 	}
 	rest = x.readAll(rest, structure)
 	x.link()
+	if len(x.p.Entities) > 0 { // else the prompt is refused as a whole
+		rest = append(x.nameUnused(), rest...)
+	}
 	rest = x.readAll(rest, rules)
 	for _, c := range rest {
 		x.unused = append(x.unused, c.text)
+		if c.aside {
+			x.asides++
+		}
 	}
 	x.complete()
 	if why := x.why(at >= 0, listed); why != "" {
@@ -94,7 +104,7 @@ func (x *reader) why(head, listed bool) string {
 			things = append(things, e.Words())
 		}
 		return "the prompt does not say which fields " + enumerate(things, "and") + " have."
-	case len(x.unused) > x.used:
+	case len(x.unused)-x.asides > x.used:
 		return "most of the prompt is beyond provider blueprint."
 	}
 	if why := x.p.check(); why != "" {
@@ -136,6 +146,10 @@ func (x *reader) behaves() string {
 func (x *reader) readAll(clauses []clause, set []pattern) []clause {
 	var rest []clause
 	for _, c := range clauses {
+		if c.aside {
+			rest = append(rest, c)
+			continue
+		}
 		for _, part := range splitDepth0(c.text, semicolon) {
 			p := newClause(part, c.head)
 			p.subject, p.of = c.subject, c.of
@@ -215,17 +229,26 @@ func (x *reader) read(c clause, set []pattern) ([]clause, bool) {
 	}
 	x.of, x.torn = c.of, c.torn
 	low := strings.TrimSpace(leadIn.ReplaceAllString(c.low, ""))
-	readings := []string{low}
-	if c.subject != "" {
-		readings = append(readings, withArticle(c.subject)+" "+pronoun.ReplaceAllString(low, ""))
+	type reading struct {
+		low        string
+		head, kept bool // kept: it names what the program keeps
 	}
-	for _, low := range readings {
+	var readings []reading
+	if m := programKeeps.FindStringSubmatch(low); m != nil {
+		readings = append(readings, reading{m[1], true, true})
+	}
+	readings = append(readings, reading{low: low, head: c.head})
+	if c.subject != "" {
+		readings = append(readings, reading{low: withArticle(c.subject) + " " + pronoun.ReplaceAllString(low, ""), head: c.head})
+	}
+	for _, r := range readings {
 		for _, p := range set {
-			if p.headOnly && !c.head {
+			if p.headOnly && !r.head {
 				continue
 			}
-			if m := p.re.FindStringSubmatch(low); m != nil {
-				if facts, ok := p.read(x, m); ok && x.apply(facts) {
+			if m := p.re.FindStringSubmatch(r.low); m != nil {
+				facts, ok := p.read(x, m)
+				if ok = ok && (!r.kept || x.keepable(facts)); ok && x.apply(facts) {
 					x.used++
 					return c.leftOver(facts), true
 				}
@@ -235,17 +258,35 @@ func (x *reader) read(c clause, set []pattern) ([]clause, bool) {
 	return nil, false
 }
 
-// leftOver gives the items of a list that facts say are no fields.
+var programKeeps = regexp.MustCompile(`^(?:(?:it|this|the (?:api|service|server|app|application|tool|program|cli|library|package|system)) )?(?:(?:should|must|can|will) )?(?:keeps?(?: track of)?|stores?|manages?|tracks?|holds?|handles?) (.+)$`)
+
+// keepable says whether facts may say what the program keeps. A bare list of words names things only where there are none yet, or
+// where the words are well known: "it handles errors" is none.
+func (x *reader) keepable(facts []fact) bool {
+	first := len(x.p.Entities) == 0
+	return len(facts) > 0 && !slices.ContainsFunc(facts, func(f fact) bool {
+		_, known := wellKnown[f.e]
+		described := slices.ContainsFunc(facts, func(g fact) bool { return g.kind == "+field" && g.e == f.e })
+		return f.kind == "+thing" && !known && !described && !first
+	})
+}
+
+// leftOver gives the items of a list, and what stands in brackets behind one, that facts say nothing came of.
 func (c clause) leftOver(facts []fact) []clause {
 	var rest []clause
 	for _, f := range facts {
-		if f.kind != "+left" {
+		if f.kind != "+left" && f.kind != "+aside" {
 			continue
 		}
 		for _, item := range f.list {
-			if at := strings.Index(c.low, item); at >= 0 {
-				rest = append(rest, c.part(at, at+len(item)))
+			at := max(0, strings.Index(c.low, item))
+			to := at + len(item)
+			if !strings.HasPrefix(c.low[at:], item) {
+				to = len(c.low) // it is not in these words there: better too much than nothing
 			}
+			part := c.part(at, to)
+			part.aside = f.kind == "+aside"
+			rest = append(rest, part)
 		}
 	}
 	return rest
@@ -275,7 +316,7 @@ func (x *reader) apply(facts []fact) bool {
 			if x.p.entity(f.e) == nil {
 				x.p.Entities = append(x.p.Entities, &entity{project: x.p, Word: f.e})
 			}
-		case "+left", "+optional":
+		case "+left", "+aside", "+optional":
 		case "+field", "+implied":
 			x.p.entity(f.e).addField(f.f, f.unit)
 		case "belongs":

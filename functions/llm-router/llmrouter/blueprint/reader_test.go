@@ -15,6 +15,7 @@ import (
 func TestReading(t *testing.T) {
 	const library = "A REST API for a library: members, books, loans. "
 	const clinic = "A REST API for a clinic: doctors, patients, appointments. An appointment lasts 30 minutes. "
+	const plain = "A REST API for tickets: title. "
 	const tasks = "A REST API for tasks with title, points, due date and status (open, in progress, done). "
 	for clause, want := range map[string]string{
 		library + "Members can have up to 3 books at a time.":                                                    "A member has at most 3 open loans.",
@@ -55,6 +56,29 @@ func TestReading(t *testing.T) {
 		tasks + "No two tasks have the same status.":                                                             "",
 		tasks + "You can add, list and delete tasks.":                                                            "Tasks can be created, read, listed and deleted.",
 		tasks + "Search by title.":                                                                               "Tasks can be searched by a text in title.",
+		plain + "A ticket has a status: open, closed.":                                                           "The status of a ticket is one of: open, closed.",
+		plain + "A ticket has a priority: low, medium or high.":                                                  "The priority of a ticket is one of: low, medium, high.",
+		plain + "Every ticket must have a status: open, closed.":                                                 "The status of a ticket is one of: open, closed.",
+		plain + "Tickets have a status: open, paid, shipped.":                                                    "The status of a ticket is one of: open, paid, shipped.",
+		plain + "A ticket may have one severity: low, high.":                                                     "The severity of a ticket is one of: low, high.",
+		plain + "A ticket can have a color: red, green, blue.":                                                   "The color of a ticket is one of: red, green, blue.",
+		plain + "The status of a ticket is one of open, closed.":                                                 "The status of a ticket is one of: open, closed.",
+		plain + "A ticket that is old has a status: open, closed.":                                               "",
+		plain + "The owner of a ticket has a status: open, closed.":                                              "",
+		plain + "The title is short, clear and unique.":                                                          "",
+		plain + "A ticket has a status: open, closed. Its default status is closed.":                             "The status of a ticket is closed when not given.",
+		plain + "It supports CRUD operations.":                                                                   "Tickets can be created, read, listed, changed and deleted.",
+		library + "Full CRUD for everything.":                                                                    "Loans can be created, read, listed, changed and deleted.",
+		"A CRUD API for a library: members, books, loans.":                                                       "Loans can be created, read, listed, changed and deleted.",
+		"A search API for articles: title, body":                                                                 "Articles can be searched by a text in title, body.",
+		"An API for users: name, role (admin, user, default user)":                                               "The role of a user is user when not given.",
+		"An API for users: name, role (admin, user; required)":                                                   "A user must have: role.",
+		"An API for books: title, shelf (one of a1, b1)":                                                         "The shelf of a book is one of: a1, b1.",
+		"An API for books: title, size (small, medium, large)":                                                   "The size of a book is one of: small, medium, large.",
+		"An API for books: title, type (text, image)":                                                            "The type of a book is one of: text, image.",
+		"An API for users: name, age (0-150)":                                                                    "The age of a user is at most 150.",
+		"An API for users: name, grade (1-6)":                                                                    "The grade of a user is at most 6.",
+		"An API for users: name, height (number, 1-3)":                                                           "The height of a user is at most 3.",
 		"A CLI for notes. Notes have a title and a body. Notes can be archived.":                                 "A note is open until the operation archive, which sets archived_at and works once.",
 		"A CLI for notes with title. A note can be archived and closed.":                                         "",
 		"A Go library for a team: players with name, squads. A squad has players. At most 11 players per squad.": "A squad has at most 11 players.",

@@ -58,7 +58,7 @@ var rules = []pattern{
 	{re: re(nouns + ` defaults to (.+)`), read: func(x *reader, m []string) ([]fact, bool) {
 		return x.each(m[1], fact{kind: "default", list: []string{snake(m[2])}})
 	}},
-	{re: re(`(?:the )?default (.+?) is (.+)`), read: func(x *reader, m []string) ([]fact, bool) {
+	{re: re(`(?:(?:the|its|their) )?default (.+?) is (.+)`), read: func(x *reader, m []string) ([]fact, bool) {
 		return x.each(m[1], fact{kind: "default", list: []string{snake(m[2])}})
 	}},
 	{re: re(nouns + ` is (.+?) by default`), read: func(x *reader, m []string) ([]fact, bool) {

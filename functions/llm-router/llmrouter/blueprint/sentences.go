@@ -11,6 +11,7 @@ type clause struct {
 	head      bool   // stands in the sentence that says what to build
 	of        string // thing whose fields it may list without a word more
 	torn      bool   // it is part of a longer clause
+	aside     bool   // it qualifies a field, and says nothing by itself
 	subject   string // thing that it is about if it does not say
 }
 

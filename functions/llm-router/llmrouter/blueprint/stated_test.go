@@ -9,13 +9,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// stated are prompts of the kind that people type, with the things and fields that must come of them and with what must be named
-// as not used. A field stands as name, or name:type where it is no text; what the program adds by itself (references, times) too.
-var stated = []struct {
+// statement is a prompt with what must come of it.
+type statement struct {
 	prompt string
 	things []string
 	unused []string
-}{
+}
+
+// stated are prompts of the kind that people type, with the things and fields that must come of them and with what must be named
+// as not used. A field stands as name, or name:type where it is no text; what the program adds by itself (references, times) too.
+var stated = []statement{
 	// A list behind a colon.
 	{"An API for contacts: nickname, fax, birthday.", []string{"contact: nickname fax birthday:date"}, nil},
 	{"An API for contacts: name, email, phone.", []string{"contact: name email:email phone"}, nil},
@@ -141,8 +144,12 @@ var stated = []struct {
 	{"A REST API for companies: name, vat number, number of employees, iban, website url", []string{"company: name vat_number number_of_employees:integer iban website_url"}, nil},
 }
 
-func TestStatedFields(t *testing.T) {
-	for _, tc := range stated {
+func TestStatedFields(t *testing.T) { hold(t, stated) }
+
+// hold reads each prompt; no things stand for a refusal, which names what is unused.
+func hold(t *testing.T, all []statement) {
+	t.Helper()
+	for _, tc := range all {
 		x, err := readPrompt(tc.prompt, "auto")
 		if err != nil {
 			if tc.things != nil {

@@ -135,7 +135,7 @@ var notFields = strings.Fields("add create register insert show get view list br
 // features are last words of what a program has, and no record.
 var features = strings.Fields("authentication authorization authorisation registration pagination validation persistence encryption integration synchronization notification handling swagger openapi docker " +
 	"frontend backend database ui gui documentation docs ci cd cache website app application deployment container auth " +
-	"jwt oauth oauth2 postgresql postgres mysql sqlite mongodb redis api support mode view board dashboard login first")
+	"jwt oauth oauth2 postgresql postgres mysql sqlite mongodb redis api support search updates mode view board dashboard login first")
 
 // nounsInIng are the words in -ing that are fields; others are what a program does, as sharing or logging.
 var nounsInIng = strings.Fields("rating heading building meaning opening closing spelling ranking standing beginning ending wing ring king string swing landing offering painting drawing recording training setting reading")
@@ -150,9 +150,45 @@ var subjects = map[string]string{"todo": "task", "to-do": "task", "todo list": "
 // containers are things that a prompt also calls a project by: a shop has products.
 var containers = strings.Fields("warehouse shop store branch location company team project department playlist album event concert room")
 
-// demands are words for a kind of program, or what it must do, that no project here has.
-var demands = strings.Fields("graphql grpc soap websocket authenticated secure secured encrypted distributed realtime real-time multi-tenant multitenant asynchronous async serverless dockerized containerized " +
-	"python java javascript typescript node nodejs django flask fastapi rails ruby rust php kotlin spring express")
+// demands are words for a kind of program, or what it must do, that no project here has. isDemand knows more by their form.
+var demands = strings.Fields("graphql grpc soap websocket secure realtime multitenant asynchronous async serverless distributed offline private confidential " +
+	"python java javascript typescript node nodejs django flask fastapi rails ruby rust php kotlin spring express " +
+	"postgres postgresql mysql sqlite mongodb redis kafka kubernetes docker react angular vue ios android blockchain jwt oauth oauth2 saml ldap aws azure firebase")
+
+// harmless participles say what a thing is, rather than what a program does with it.
+var harmless = strings.Fields("rented borrowed loaned planned watched wanted collected printed recorded baked canned speed breed hundred family supply assembly daily weekly monthly yearly reply")
+
+// gerunds are activities that things are named after: a lending library, shopping lists.
+var gerunds = strings.Fields("lending booking parking shopping wedding training meeting fishing climbing hiking knitting gardening banking housing clothing catering swimming cycling camping sailing racing " +
+	"dating tutoring cleaning moving gaming brewing farming hunting bowling boxing skating skiing surfing coaching nursing printing publishing shipping billing accounting invoicing ticketing budgeting " +
+	"planning filming dancing singing writing sewing earring pudding evening morning tracking managing borrowing rowing bookkeeping")
+
+// domains are nouns that say what a project is about.
+var domains = strings.Fields("lending library hospital clinic school university college gym zoo bakery restaurant cafe hotel garage garden farm kitchen bookshop bookstore museum cinema theatre theater salon spa office " +
+	"club church charity agency pharmacy laboratory lab airline airport bank market supermarket grocery pet medical dental veterinary health fitness sport sports music book reading food wine cellar beer coffee tea cocktail " +
+	"plant flower fruit animal dog cat horse bird game board card toy tool machine equipment device asset stock inventory parts furniture household home house property apartment flat real-estate travel trip flight train bus " +
+	"parking ticket support help desk helpdesk service customer client contact address phone email mail people person staff hr employee payroll shift personnel student course class grade exam training " +
+	"finance money budget expense invoice bill account accounting payment purchase sale sales order shipment delivery vendor supplier product catalog catalogue shop store cart " +
+	"blog post news article comment bookmark link url note notes diary journal todo to-do task project time timesheet work job kanban habit goal meal diet workout exercise water sleep mood weather sensor " +
+	"event calendar meeting appointment booking reservation schedule seat room volunteer donation member membership subscription poll vote survey quiz question answer flashcard word vocabulary language dictionary " +
+	"quote joke photo picture image video movie film series tv show podcast song album playlist record vinyl comic magazine guest review rating wish gift shopping list password snippet recipe cook cookbook collection " +
+	"greenhouse nursery vehicle car bike bicycle fleet rental repair maintenance workshop warehouse lost found crm cms " +
+	"watchlist planner auction tournament chess league team player match conference festival concert shelter adoption campaign canteen menu dish barber hairdresser dentist doctor patient vet treatment prescription medicine medication " +
+	"season stadium court lesson tutor teacher homework research paper publication author publisher newspaper radio station channel instrument band artist gallery art exhibition craft coin stamp antique puzzle seed crop harvest hive")
+
+// generalNouns stand in names of projects for what all of them do.
+var generalNouns = strings.Fields("management manager tracking tracker list collection directory system app application tool program software service platform")
+
+// nameFillers say nothing about what is built, or what every project here is. Those of nameFillersOf hold for one kind only.
+var (
+	nameFillers = strings.Fields("small simple basic tiny little minimal minimalistic minimalist clean nice good great neat plain lean short complete new own personal internal custom sample demo example toy " +
+		"standalone self-contained generic proper idiomatic modern lightweight straightforward typed go golang tested well-tested common ordinary normal typical online")
+	nameFillersOf = map[string]string{
+		api:     "json http http-based rest rest-based restful rest-ful json-based web backend server-side",
+		cli:     "local command-line commandline terminal console cli terminal-based",
+		library: "reusable",
+	}
+)
 
 // pluralFields are plurals that people write into one text.
 var pluralFields = strings.Fields("ingredients instructions steps tags notes details lyrics keywords pages points seats copies address status species series genres languages skills allergies hobbies actors symptoms toppings")
@@ -164,11 +200,11 @@ var stopWords = strings.Fields("a an the and or but not no of to in on at by for
 // behaviours are programs that do something else than keep things.
 var behaviours = strings.Fields("chat proxy compiler interpreter parser renderer raytracer crawler scraper bot emulator simulator engine gateway balancer encoder decoder player generator solver converter translator calculator")
 
-// fillers of a prompt's head that say nothing about what is built.
+// The words for the kinds of project, and those in front of them that leave no doubt about the kind.
 const (
-	adjectives = `(?:(?:simple|small|basic|tiny|little|minimal|json|http|rest|restful|crud|web|go|golang|typed|in-memory|backend) )*`
-	apiRE      = adjectives + `(?:api|rest service|rest server|web service|http service|service|http server|web server|server|backend|microservice)(?: (?:service|server|backend))?`
-	cliRE      = adjectives + `(?:command[- ]line|cli|terminal|console)(?: (?:tool|app|application|program|utility|interface|client))?`
-	libraryRE  = adjectives + `(?:library|package|module)`
-	appRE      = adjectives + `(?:app|application|system|platform|manager|tracker|software|program)`
+	adjectives = `(?:(?:small|simple|basic|tiny|little|minimal|json|http|rest|restful|crud|web|go|golang|typed|backend) )*`
+	apiRE      = `(?:api|(?:rest |web |http )?(?:service|server)|backend|microservice)(?: (?:service|server|backend)){0,2}`
+	cliRE      = `(?:command[- ]line|cli|terminal|console)(?: (?:tool|app|application|program|utility|interface|client))?`
+	libraryRE  = `(?:library|package|module)`
+	appRE      = `(?:app|application|system|platform|manager|tracker|software|program)`
 )
