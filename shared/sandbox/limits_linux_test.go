@@ -34,6 +34,7 @@ func TestLimitsHold(t *testing.T) {
 	}{
 		{"two processes take too much", "memory of two", []string{"MIB=192"}, Limits{Memory: 256 << 20}, KilledMemory, ""},
 		{"shared memory", "shared mmap", []string{"MIB=512"}, Limits{Memory: 128 << 20}, KilledMemory, ""},
+		{"memory after thousands of files", "files, memory", []string{"MIB=2048"}, Limits{Memory: 128 << 20}, KilledMemory, ""},
 		{"temporary files", "fill", []string{"TARGET=" + tmp, "MIB=64"}, Limits{Disk: 16 << 20}, killedFull, full},
 		{"shared memory files", "fill", []string{"TARGET=/dev/shm", "MIB=64"}, Limits{Disk: 16 << 20}, "", "no space left"},
 		{"project", "fill", []string{"TARGET=" + inProject.Target, "MIB=64"}, Limits{Disk: 16 << 20}, killedFull, full},
@@ -70,6 +71,9 @@ func TestLimitsHold(t *testing.T) {
 			}
 			if r.Commands[1].Ran {
 				t.Error("the next command ran")
+			}
+			if tc.try == "files, memory" && r.PeakMemory > tc.limits.Memory+dataHeadroom {
+				t.Errorf("it got %d MiB, limit %d: nobody looked", r.PeakMemory>>20, tc.limits.Memory>>20)
 			}
 			if got, limit := int64(len(r.Commands[0].Output)), job.Limits.withDefaults().Output; got > limit {
 				t.Errorf("%d bytes of output kept, limit %d", got, limit)

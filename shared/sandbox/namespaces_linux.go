@@ -247,7 +247,7 @@ type outcome struct {
 const setUpWall = 30 * time.Second
 
 // wait watches the sandbox until it has ended.
-func (s *supervisor) wait(ctx context.Context) (Result, error) {
+func (s *supervisor) wait(ctx context.Context) (result Result, err error) {
 	quit := make(chan struct{})
 	excess := make(chan struct{}, len(s.outputs))
 	left := newAllowance(s.job.Limits.Output)
@@ -261,7 +261,9 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 	memory := make(chan memoryReport, 1)
 	measure := memoryBelow
 	if s.mode == Gvisor {
-		measure = memoryOfGvisor
+		kernel := &gvisorMemory{since: time.Now()}
+		defer func() { err = errors.Join(err, kernel.close()) }()
+		measure = kernel.measure
 	}
 	go func() { memory <- watchMemory(s.cmd.Process.Pid, measure, s.job.Limits.Memory, quit) }()
 	disk := make(chan error, 1)
@@ -334,7 +336,7 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 	for i := range outputs {
 		o.commands[i].Output = append(<-outputs[i], o.commands[i].Output...)
 	}
-	result := Result{
+	result = Result{
 		Mode: s.mode, Commands: o.commands, Killed: killed,
 		Wall: time.Since(s.started), PeakMemory: mem.peak,
 	}

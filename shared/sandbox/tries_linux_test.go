@@ -148,6 +148,8 @@ var tries = map[string]func() error{
 	"memory":        func() error { return tryMemory(unix.MAP_PRIVATE) },
 	"shared mmap":   func() error { return tryMemory(unix.MAP_SHARED) },
 	"memory of two": tryMemoryOfTwo,
+	"files, memory": tryMemoryAfterFiles,
+	"hold files":    tryHoldFiles,
 	"fill":          tryFill,
 	"many files":    tryManyFiles,
 	"big file":      tryBigFile,
