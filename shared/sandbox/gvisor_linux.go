@@ -75,7 +75,7 @@ func runGvisor(ctx context.Context, job Job) (Result, error) {
 		return Result{}, fmt.Errorf("looking at our own binary: %w", err)
 	}
 	job.Mounts = append(loader, job.Mounts...) // the job's own cover them
-	return (&supervisor{mode: Gvisor, job: job, started: time.Now()}).run(ctx)
+	return (&supervisor{mode: Gvisor, job: job}).run(ctx)
 }
 
 // loaderMounts are the shared libraries of the host, which every job gets when our

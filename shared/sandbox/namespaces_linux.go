@@ -47,7 +47,7 @@ func runNamespaces(ctx context.Context, job Job) (Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	return (&supervisor{mode: Namespaces, job: job, started: time.Now()}).run(ctx)
+	return (&supervisor{mode: Namespaces, job: job}).run(ctx)
 }
 
 func (s *supervisor) run(ctx context.Context) (Result, error) {
@@ -60,10 +60,9 @@ func (s *supervisor) run(ctx context.Context) (Result, error) {
 
 // supervisor is the parent's side of one sandbox.
 type supervisor struct {
-	mode    Mode
-	job     Job
-	cmd     *exec.Cmd
-	started time.Time
+	mode Mode
+	job  Job
+	cmd  *exec.Cmd
 
 	childs  []*os.File // the child's ends, closed once it has them
 	plan    *os.File
@@ -239,12 +238,14 @@ func closeAll(files []*os.File) error {
 type outcome struct {
 	failure  string
 	commands []CommandResult
-	last     int // the last command that started, -1 before the first
+	ready    time.Time // zero before
+	last     int       // the last command that started, -1 before the first
 }
 
 // setUpWall is the longest time to set a sandbox up, which Limits.Wall does not
 // bound: in mode Gvisor it takes a tenth of a second and, on a busy machine, more.
-const setUpWall = 30 * time.Second
+// A variable for the tests.
+var setUpWall = 30 * time.Second
 
 // wait watches the sandbox until it has ended.
 func (s *supervisor) wait(ctx context.Context) (result Result, err error) {
@@ -273,7 +274,7 @@ func (s *supervisor) wait(ctx context.Context) (result Result, err error) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.cmd.Wait() }()
 
-	timeout := time.NewTimer(setUpWall + s.job.Limits.Wall)
+	timeout := time.NewTimer(setUpWall)
 	defer timeout.Stop()
 	var killed Killed
 	var broken, waitErr error
@@ -301,7 +302,15 @@ func (s *supervisor) wait(ctx context.Context) (result Result, err error) {
 			ready = nil
 			timeout.Reset(s.job.Limits.Wall)
 		case <-timeout.C:
-			setKilled(KilledTimeout)
+			if ready == nil {
+				setKilled(KilledTimeout)
+				continue
+			}
+			broken = errors.Join(broken, fmt.Errorf("%w within %v", errNotReady, setUpWall))
+			// Not by asking, as in mode Pod, what may not get to hear it.
+			if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				broken = errors.Join(broken, err)
+			}
 		case <-excess:
 			setKilled(KilledOutput)
 		case mem = <-memory:
@@ -337,8 +346,10 @@ func (s *supervisor) wait(ctx context.Context) (result Result, err error) {
 		o.commands[i].Output = append(<-outputs[i], o.commands[i].Output...)
 	}
 	result = Result{
-		Mode: s.mode, Commands: o.commands, Killed: killed,
-		Wall: time.Since(s.started), PeakMemory: mem.peak,
+		Mode: s.mode, Commands: o.commands, Killed: killed, PeakMemory: mem.peak,
+	}
+	if !o.ready.IsZero() {
+		result.Wall = time.Since(o.ready)
 	}
 	switch {
 	case broken != nil:
@@ -351,6 +362,8 @@ func (s *supervisor) wait(ctx context.Context) (result Result, err error) {
 		return Result{}, fmt.Errorf("watching the memory of a sandbox: %w", mem.err)
 	case killed == "" && waitErr != nil && o.last < 0:
 		return Result{}, fmt.Errorf("a sandbox ended early: %w: %s", waitErr, s.stderr.Bytes())
+	case killed != "" && o.last < 0 && len(o.commands) > 0: // that is no answer about the commands
+		return Result{}, fmt.Errorf("%w: it was ended before it ran a command: %s", errNotReady, killed)
 	case killed == "" && waitErr != nil:
 		result.Killed = KilledItself
 	}
@@ -378,6 +391,7 @@ func readStatuses(r io.Reader, commands int, ready chan<- struct{}) outcome {
 		}
 		switch st.Event {
 		case eventReady:
+			o.ready = time.Now()
 			close(ready)
 		case eventFailed:
 			o.failure = st.Error

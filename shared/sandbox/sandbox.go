@@ -201,7 +201,8 @@ type Result struct {
 	Commands []CommandResult // one for each of Job.Commands
 	// Killed applies to the last command that ran.
 	Killed Killed
-	Wall   time.Duration
+	// Wall is what Limits.Wall bounds: from when the sandbox was ready to its end.
+	Wall time.Duration
 	// PeakMemory is the largest sum seen of what Limits.Memory bounds, in bytes.
 	PeakMemory int64
 }
