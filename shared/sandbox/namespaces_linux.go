@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -234,14 +233,6 @@ func closeAll(files []*os.File) error {
 	return errors.Join(errs...)
 }
 
-// outcome of the whole sandbox, as the reader of statuses and the watch fill it.
-type outcome struct {
-	failure  string
-	commands []CommandResult
-	ready    time.Time // zero before
-	last     int       // the last command that started, -1 before the first
-}
-
 // setUpWall is the longest time to set a sandbox up, which Limits.Wall does not
 // bound: in mode Gvisor it takes a tenth of a second and, on a busy machine, more.
 // A variable for the tests.
@@ -257,8 +248,8 @@ func (s *supervisor) wait(ctx context.Context) (result Result, err error) {
 		outputs[i] = make(chan []byte, 1)
 		go func() { outputs[i] <- readOutput(r, left, excess) }()
 	}
-	statuses, ready := make(chan outcome, 1), make(chan struct{})
-	go func() { statuses <- readStatuses(s.status, len(s.job.Commands), ready) }()
+	statuses, ready, breach := make(chan outcome, 1), make(chan struct{}), make(chan struct{})
+	go func() { statuses <- readStatuses(s.status, s.job.Commands, ready, breach) }()
 	memory := make(chan memoryReport, 1)
 	measure := memoryBelow
 	if s.mode == Gvisor {
@@ -301,6 +292,9 @@ func (s *supervisor) wait(ctx context.Context) (result Result, err error) {
 		case <-ready:
 			ready = nil
 			timeout.Reset(s.job.Limits.Wall)
+		case <-breach:
+			breach = nil
+			kill()
 		case <-timeout.C:
 			if ready == nil {
 				setKilled(KilledTimeout)
@@ -366,44 +360,12 @@ func (s *supervisor) wait(ctx context.Context) (result Result, err error) {
 		return Result{}, fmt.Errorf("%w: it was ended before it ran a command: %s", errNotReady, killed)
 	case killed == "" && waitErr != nil:
 		result.Killed = KilledItself
+	case killed == "" && !o.complete(s.job.Commands):
+		return Result{}, errors.New("a sandbox ended without a word on all of its commands")
 	}
 	if result.Killed != "" && o.last >= 0 {
 		c := &result.Commands[o.last]
 		c.ExitCode = -1
 	}
 	return result, nil
-}
-
-// readStatuses reads what the first process tells until it is gone. It closes
-// ready when that is ready.
-func readStatuses(r io.Reader, commands int, ready chan<- struct{}) outcome {
-	o := outcome{commands: make([]CommandResult, commands), last: -1}
-	dec := json.NewDecoder(r)
-	var began time.Time
-	for {
-		var st status
-		if err := dec.Decode(&st); err != nil {
-			// The pipe ended, maybe within a line if we were killed.
-			if o.last >= 0 && o.commands[o.last].Wall == 0 {
-				o.commands[o.last].Wall = time.Since(began)
-			}
-			return o
-		}
-		switch st.Event {
-		case eventReady:
-			o.ready = time.Now()
-			close(ready)
-		case eventFailed:
-			o.failure = st.Error
-		case eventStarted:
-			o.last, began = st.Command, time.Now()
-			o.commands[st.Command].Ran = true
-		case eventEnded:
-			c := &o.commands[st.Command]
-			c.ExitCode, c.Signal, c.Wall = st.Exit, st.Signal, st.Wall
-			if st.Error != "" {
-				c.Output = []byte(st.Error + "\n")
-			}
-		}
-	}
 }
