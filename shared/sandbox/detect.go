@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"time"
@@ -21,6 +22,9 @@ type Support struct {
 	Mode Mode
 	// Detail is, for None, what is lacking; else what holds the jobs.
 	Detail string
+	// Weaker is, where nothing was asked for and runsc is there but fails, why; it is in
+	// Detail too.
+	Weaker string
 	// passing says that what is lacking may be there soon.
 	passing bool
 }
@@ -72,6 +76,10 @@ func detectBest(ctx context.Context) (Support, error) {
 	s, err := detect(ctx, Namespaces)
 	s.Detail += "; not gvisor: " + kernel.Detail
 	s.passing = s.passing || kernel.passing
+	if gvisorLacks() == "" { // whoever has put runsc there expects it
+		s.Weaker = "not gvisor: " + kernel.Detail
+		slog.WarnContext(ctx, "runsc is there, but no job starts in it", "mode", s.Mode, "cause", kernel.Detail)
+	}
 	if version, err := os.ReadFile("/proc/version"); err == nil && s.Mode == None && strings.Contains(string(version), "gvisor") {
 		s.Detail += withinGvisor
 	}

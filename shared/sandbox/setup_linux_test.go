@@ -18,6 +18,9 @@ func hangingRunsc(t *testing.T, wall time.Duration) {
 	if os.Getenv(modeVar) != "" {
 		t.Skip("in one mode is enough")
 	}
+	if _, err := os.Stat("testdata/sleeps"); err != nil {
+		t.Skip("only where its source is")
+	}
 	dir := publicDir(t)
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, runscName), "./testdata/sleeps")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
