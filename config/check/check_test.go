@@ -103,6 +103,10 @@ func TestEditsThatAreFound(t *testing.T) {
 		"domain":                      {"https/domain.yaml", "name: workflow-api", "name: workflows", "there is no Service quantumlayer/workflows"},
 		"channel":                     {"eventing-jetstream/channel.yaml", "    kind: NatsJetStreamChannel\n", "", "kind"},
 		"overlay":                     {"eventing-jetstream/kustomization.yaml", "name: config-br-default-channel", "name: channel", "there is no ConfigMap quantumlayer/channel"},
+		"gVisor's memory":             {"gvisor/kustomization.yaml", "value: 6Gi", "value: 4Gi", "the sandbox's memory, of the container's: 4294967296 is not below 4294967296"},
+		"gVisor's runtime":            {"gvisor/kustomization.yaml", "      - {op: add, path: /spec/template/spec/runtimeClassName, value: gvisor}\n", "", "mode gvisor and a runtimeClassName go together"},
+		"gVisor's mode":               {"gvisor/kustomization.yaml", "      - {op: replace, path: /spec/template/spec/containers/0/env/2/value, value: gvisor}\n", "", "mode gvisor and a runtimeClassName go together"},
+		"gVisor's variable":           {"gvisor/kustomization.yaml", "env/2/name", "env/1/name", "env/1/name failed"},
 		"overlay's field":             {"eventing-jetstream/kustomization.yaml", "resources:", "resource:", `unknown field "resource"`},
 	} {
 		t.Run(name, func(t *testing.T) {

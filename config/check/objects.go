@@ -29,6 +29,7 @@ import (
 	networkinginternal "knative.dev/networking/pkg/apis/networking/v1alpha1"
 	"knative.dev/pkg/apis"
 	duck "knative.dev/pkg/apis/duck/v1"
+	servingconfig "knative.dev/serving/pkg/apis/config"
 	serving "knative.dev/serving/pkg/apis/serving/v1"
 	servingbeta "knative.dev/serving/pkg/apis/serving/v1beta1"
 	strict "sigs.k8s.io/json"
@@ -145,6 +146,7 @@ func (o object) validate() []string {
 		apis.Validatable
 	}); ok {
 		ctx := apis.WithinCreate(feature.ToContext(eventingconfig.ToContext(context.Background(), brokers), features))
+		ctx = servingconfig.ToContext(ctx, servingDefaults())
 		body.SetDefaults(ctx)
 		if err := body.Validate(ctx); err != nil {
 			problems = append(problems, err.Error()) // errors and warnings
@@ -174,6 +176,13 @@ func channelProblems(text string) []string {
 
 // features is what a fresh Knative Eventing has switched on, of those that we use.
 var features = feature.Flags{feature.DeliveryTimeout: feature.Enabled}
+
+// servingDefaults is what a fresh Knative Serving has, and the feature that config/gvisor asks for; `ql deploy check` looks for it in a cluster.
+func servingDefaults() *servingconfig.Config {
+	c := servingconfig.FromContextOrDefaults(context.Background())
+	c.Features.PodSpecRuntimeClassName = servingconfig.Enabled
+	return c
+}
 
 // brokers is what a fresh Knative Eventing says about Brokers that name no configuration.
 var brokers = &eventingconfig.Config{Defaults: &eventingconfig.Defaults{ClusterDefaultConfig: &eventingconfig.DefaultConfig{

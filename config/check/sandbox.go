@@ -21,10 +21,14 @@ func sandboxProblems(p pod) []string {
 	for _, e := range container.Env {
 		values[e.Name] = e.Value
 	}
-	if values["QL_SANDBOX_MODE"] != "pod" {
-		return nil
-	}
 	var problems []string
+	gvisor := values["QL_SANDBOX_MODE"] == "gvisor" // in memory there, with a job's files
+	if gvisor != (service.Spec.Template.Spec.RuntimeClassName != nil) {
+		problems = append(problems, "mode gvisor and a runtimeClassName go together: the image has no runsc, and mode pod no Landlock on gVisor's kernel")
+	}
+	if values["QL_SANDBOX_MODE"] != "pod" && !gvisor {
+		return problems
+	}
 	below := func(what string, sum, limit int64) {
 		if sum >= limit {
 			problems = append(problems, fmt.Sprintf("%s: %d is not below %d", what, sum, limit))
@@ -47,8 +51,12 @@ func sandboxProblems(p pod) []string {
 	if limit := service.Spec.Template.Spec.TimeoutSeconds; limit != nil {
 		below("seconds of fetching and running, of timeoutSeconds", seconds("QL_SANDBOX_FETCH_TIMEOUT")+seconds("QL_SANDBOX_TIMEOUT"), *limit)
 	}
-	below("bytes of the sandbox's memory, of the container's", mib("QL_SANDBOX_MEMORY_MIB"), container.Resources.Limits.Memory().Value())
-	below("bytes of modules and of the job, of /tmp", mib("QL_SANDBOX_FETCH_MIB")+mib("QL_SANDBOX_DISK_MIB"), tmpSize(p.spec, container))
+	memory, disk := mib("QL_SANDBOX_MEMORY_MIB"), mib("QL_SANDBOX_DISK_MIB")
+	if gvisor {
+		memory += disk
+	}
+	below("bytes of the sandbox's memory, of the container's", memory, container.Resources.Limits.Memory().Value())
+	below("bytes of modules and of the job, of /tmp", mib("QL_SANDBOX_FETCH_MIB")+disk, tmpSize(p.spec, container))
 	return problems
 }
 

@@ -67,10 +67,11 @@ func Detect(ctx context.Context, want Mode) (Support, error) {
 	return support, nil
 }
 
-// detectBest says, when it does not take Gvisor, what that lacks.
+// detectBest says, when it does not take Gvisor, what that lacks. On gVisor's own
+// kernel there is nothing else to take.
 func detectBest(ctx context.Context) (Support, error) {
 	kernel, err := detect(ctx, Gvisor)
-	if err != nil || kernel.Mode == Gvisor {
+	if err != nil || kernel.Mode == Gvisor || onGvisor() {
 		return kernel, err
 	}
 	s, err := detect(ctx, Namespaces)
@@ -80,15 +81,8 @@ func detectBest(ctx context.Context) (Support, error) {
 		s.Weaker = "not gvisor: " + kernel.Detail
 		slog.WarnContext(ctx, "runsc is there, but no job starts in it", "mode", s.Mode, "cause", kernel.Detail)
 	}
-	if version, err := os.ReadFile("/proc/version"); err == nil && s.Mode == None && strings.Contains(string(version), "gvisor") {
-		s.Detail += withinGvisor
-	}
 	return s, err
 }
-
-// withinGvisor is said when gVisor's kernel is there already, as by a cluster's
-// RuntimeClass: it has no mount_setattr for Namespaces and no Landlock for Pod.
-const withinGvisor = "; this kernel is gVisor's, in which no mode holds one job apart from the next"
 
 func detect(ctx context.Context, want Mode) (Support, error) {
 	if want == "" {
@@ -97,6 +91,9 @@ func detect(ctx context.Context, want Mode) (Support, error) {
 	s := Support{Mode: want}
 	switch s.Mode {
 	case Namespaces:
+		if onGvisor() {
+			return Support{Mode: None, Detail: "this kernel is gVisor's, on which there is mode gvisor and no other"}, nil
+		}
 	case Gvisor:
 		if lacking := gvisorLacks(); lacking != "" {
 			return Support{Mode: None, Detail: lacking}, nil

@@ -52,6 +52,9 @@ func runsc() (*os.File, error) {
 
 // gvisorLacks says why no job can be held in mode Gvisor, or nothing.
 func gvisorLacks() string {
+	if onGvisor() {
+		return withinLacks()
+	}
 	f, err := runsc()
 	if err == nil {
 		err = f.Close()
@@ -70,11 +73,13 @@ func runGvisor(ctx context.Context, job Job) (Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	loader, err := loaderMounts()
-	if err != nil {
-		return Result{}, fmt.Errorf("looking at our own binary: %w", err)
+	if !onGvisor() {
+		loader, err := loaderMounts()
+		if err != nil {
+			return Result{}, fmt.Errorf("looking at our own binary: %w", err)
+		}
+		job.Mounts = append(loader, job.Mounts...) // the job's own cover them
 	}
-	job.Mounts = append(loader, job.Mounts...) // the job's own cover them
 	return (&supervisor{mode: Gvisor, job: job}).run(ctx)
 }
 

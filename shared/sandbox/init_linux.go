@@ -78,6 +78,8 @@ func serve(out *json.Encoder) (code int, err error) {
 	switch {
 	case p.Inside:
 		setUp = setUpInside
+	case p.within():
+		setUp = setUpWithin
 	case p.Mode == Gvisor:
 		return startGvisor(p)
 	case p.Mode == Pod:
@@ -160,7 +162,7 @@ func runCommand(p plan, i int, stop <-chan struct{}) (status, error) {
 	out := firstFD + i
 	start := time.Now()
 	command := startLauncher
-	if p.Mode == Namespaces {
+	if p.Mode == Namespaces || p.within() {
 		command = startCommand
 	}
 	pid, startErr := command(p, i, []uintptr{uintptr(null), uintptr(out), uintptr(out)})
@@ -170,7 +172,7 @@ func runCommand(p plan, i int, stop <-chan struct{}) (status, error) {
 		}
 	}
 	if startErr != nil {
-		if err := errors.Join(killOthers(p.Mode), reapAll()); err != nil { // what was to become the command
+		if err := errors.Join(killOthers(p.Mode), reapAll(p.Mode)); err != nil { // what was to become the command
 			return st, err
 		}
 		var broken *setUpError
@@ -191,7 +193,7 @@ func runCommand(p plan, i int, stop <-chan struct{}) (status, error) {
 	if err := killOthers(p.Mode); err != nil {
 		return st, err
 	}
-	if err := reapAll(); err != nil {
+	if err := reapAll(p.Mode); err != nil {
 		return st, err
 	}
 	st.Wall = time.Since(start)
@@ -260,10 +262,16 @@ func killOthers(mode Mode) error {
 	return nil
 }
 
-// reapAll waits until no process of the sandbox is left but this one.
-func reapAll() error {
+// reapAll waits until no process of the sandbox is left but this one. gVisor's
+// kernel spares those that are forked while it signals all, so there each end is
+// followed by another signal.
+func reapAll(mode Mode) error {
 	for {
 		switch _, err := unix.Wait4(-1, nil, 0, nil); {
+		case err == nil && onGvisor():
+			if err := killOthers(mode); err != nil {
+				return err
+			}
 		case err == nil || errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.ECHILD):
 			return nil

@@ -115,6 +115,14 @@ func notInPod(t *testing.T, why string) {
 	}
 }
 
+// notWithin skips a test of what mode Gvisor cannot do, or need not, on a kernel that is gVisor's already.
+func notWithin(t *testing.T, why string) {
+	t.Helper()
+	if onGvisor() {
+		t.Skip("on gVisor's kernel: " + why)
+	}
+}
+
 // testBinary is where a job sees the test binary.
 func testBinary(t *testing.T) Mount {
 	t.Helper()
@@ -241,8 +249,8 @@ func putRunsc(t *testing.T, dir string) {
 }
 
 // TestElsewhere runs all other tests in mode Gvisor, and root runs them as an
-// ordinary user too, and where a part of /proc is masked, as in a container, so
-// that a sandbox has no /proc.
+// ordinary user too, where a part of /proc is masked, as in a container, so
+// that a sandbox has no /proc, and in a pod whose kernel is gVisor's.
 func TestElsewhere(t *testing.T) {
 	if os.Getenv(modeVar) != "" {
 		t.Skip("only this mode was asked for")
@@ -267,6 +275,7 @@ func TestElsewhere(t *testing.T) {
 		{"pod", 0, []string{placeVar + "=bare", userVar + "=65533", modeVar + "=pod"}},
 		{"ordinary user", 0, []string{userVar + "=65534"}},
 		{"root, masked proc", unix.CLONE_NEWNS, []string{placeVar + "=masked"}},
+		{"gvisor, in a pod", unix.CLONE_NEWNS, []string{placeVar + "=pod", modeVar + "=gvisor"}},
 		{"ordinary user, masked proc", unix.CLONE_NEWNS, []string{placeVar + "=masked", userVar + "=65534"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -281,7 +290,10 @@ func TestElsewhere(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), binary, "-test.skip=^(TestElsewhere|TestForeignArchitectureIsKilled|TestOpenNetworkIsFoundOut)$", "-test.v")
 			cmd.Dir = "/tmp"
 			cmd.Env = append(os.Environ(), append(tc.env, "HOME=/nonexistent", "TMPDIR="+tmp, "PATH="+programs+":"+os.Getenv("PATH"))...)
-			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: tc.flags, Pdeathsig: syscall.SIGKILL}
+			if slices.Contains(tc.env, placeVar+"=pod") {
+				cmd = podOfGvisor(t, cmd)
+			}
+			cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: tc.flags, Pdeathsig: syscall.SIGKILL}
 			out, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)

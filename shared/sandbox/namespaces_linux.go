@@ -25,6 +25,9 @@ func describe(mode Mode) string {
 	detail := "user, mount, pid, network, ipc and uts namespaces, seccomp"
 	switch mode {
 	case Gvisor:
+		if onGvisor() {
+			return "gVisor's kernel, which is this container's own; user, mount, pid, network, ipc and uts namespaces, seccomp"
+		}
 		return "gVisor's kernel (runsc) in user, mount, pid, network, ipc and uts namespaces, seccomp"
 	case Pod:
 		detail = "limits, seccomp; the network is held by the pod's NetworkPolicy alone"
@@ -101,7 +104,7 @@ func (s *supervisor) start() error {
 			return err
 		}
 	}
-	if s.mode == Gvisor {
+	if s.mode == Gvisor && !onGvisor() {
 		f, err := runsc()
 		if err != nil {
 			return err
@@ -156,6 +159,9 @@ func attributes(mode Mode, root bool) *syscall.SysProcAttr {
 		},
 		Pdeathsig: syscall.SIGKILL,
 		Setsid:    true,
+	}
+	if onGvisor() {
+		attr.Pdeathsig = 0 // see setUpWithin
 	}
 	if root {
 		attr.UidMappings[0].HostID, attr.GidMappings[0].HostID = hostID, hostID
@@ -252,7 +258,7 @@ func (s *supervisor) wait(ctx context.Context) (result Result, err error) {
 	go func() { statuses <- readStatuses(s.status, s.job.Commands, ready, breach) }()
 	memory := make(chan memoryReport, 1)
 	measure := memoryBelow
-	if s.mode == Gvisor {
+	if s.mode == Gvisor && !onGvisor() {
 		kernel := &gvisorMemory{since: time.Now()}
 		defer func() { err = errors.Join(err, kernel.close()) }()
 		measure = kernel.measure

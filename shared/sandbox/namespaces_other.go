@@ -20,6 +20,8 @@ func runPod(context.Context, Job) (Result, error) {
 	return Result{}, fmt.Errorf("mode pod needs Linux on amd64 or arm64, this is %s/%s", runtime.GOOS, runtime.GOARCH)
 }
 
+func onGvisor() bool { return false }
+
 func gvisorLacks() string { return "" }
 
 func podLacks(context.Context) string { return "" }

@@ -51,6 +51,10 @@ func (p plan) trees() []int {
 	return fds
 }
 
+// within reports whether this is for the first process of a sandbox on a kernel
+// that is gVisor's already.
+func (p plan) within() bool { return p.Mode == Gvisor && !p.Inside && onGvisor() }
+
 // runscFD is, in mode Gvisor, the descriptor of runsc.
 func (p plan) runscFD() int { return firstFD + len(p.Job.Commands) + len(p.trees()) }
 

@@ -93,11 +93,19 @@ func buildRoot(job Job, trees []int) error {
 }
 
 // openTree takes a detached copy of a mount. A folder that gets an overlay
-// comes without what is mounted below it, which an overlay would not show.
+// comes without what is mounted below it, which an overlay would not show. On
+// gVisor's kernel it is no copy yet: moveTree makes that.
 func openTree(m Mount) (int, error) {
 	path, err := filepath.EvalSymlinks(m.Source)
 	if err != nil {
 		return -1, fmt.Errorf("mount %s: %w", m.Source, err)
+	}
+	if onGvisor() {
+		fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return -1, fmt.Errorf("mount %s: %w", m.Source, err)
+		}
+		return fd, nil
 	}
 	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
 	if m.Access != Scratch {
@@ -195,6 +203,9 @@ func makePlace(tree int, target string) (isDir bool, err error) {
 }
 
 func moveTree(tree int, target string, attr unix.MountAttr) error {
+	if onGvisor() {
+		return errors.Join(bindTree(tree, target, attr), unix.Close(tree))
+	}
 	if err := unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
 		return fmt.Errorf("mount_setattr: %w", err)
 	}
@@ -242,6 +253,12 @@ func linkDescriptors() error {
 
 // sealRoot makes newRoot itself read-only; what is mounted below stays as it is.
 func sealRoot() error {
+	if onGvisor() {
+		if err := unix.Mount("", newRoot, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY|unix.MS_NOSUID|unix.MS_NODEV, ""); err != nil {
+			return fmt.Errorf("making the root read-only: %w", err)
+		}
+		return nil
+	}
 	readOnly := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}
 	if err := unix.MountSetattr(unix.AT_FDCWD, newRoot, 0, &readOnly); err != nil {
 		return fmt.Errorf("making the root read-only: %w", err)

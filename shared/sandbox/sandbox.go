@@ -36,9 +36,10 @@ const (
 	// and uts namespaces, Landlock, seccomp and resource limits. It works for
 	// root and for an ordinary user, and needs no program but our own.
 	Namespaces Mode = "namespaces"
-	// Gvisor holds a job with a kernel of its own, that of runsc, which must be on
-	// the PATH, within the same namespaces: what the job asks a kernel for is not
-	// asked of the host's.
+	// Gvisor holds a job with another kernel, that of runsc, which must be on the
+	// PATH, within the same namespaces: what the job asks a kernel for is not asked
+	// of the host's. Where the kernel is gVisor's already, as in a pod of its
+	// RuntimeClass, it is those namespaces without a runsc.
 	Gvisor Mode = "gvisor"
 	// Pod holds a job where namespaces are refused, in a container that has
 	// nothing but this process: with Landlock, seccomp and resource limits, and
@@ -111,8 +112,9 @@ type Limits struct {
 	// Memory, in bytes, bounds the anonymous and shared memory of all processes
 	// together, looked at every 50 ms. Between two looks a single process gets
 	// no more than 256 MiB beyond it; in mode Gvisor all together no more than
-	// 2.25 GiB, and its kernel's own memory counts too, some 40 MiB at first. Files in
-	// memory are Disk's. Default 2 GiB.
+	// 2.25 GiB, and its kernel's own memory counts too, some 40 MiB at first; on a
+	// kernel that is gVisor's already nothing bounds that here, and programs and
+	// mapped files count too. Files in memory are Disk's. Default 2 GiB.
 	Memory int64
 	// Disk, in bytes, bounds what is kept in Scratch and Growing mounts, /tmp and
 	// /dev/shm together. In all modes but Pod it is memory of the host too, and a
@@ -124,8 +126,8 @@ type Limits struct {
 	// Output, in bytes, bounds what all commands print together; a job that
 	// prints more is killed. Default 8 MiB.
 	Output int64
-	// Processes bounds processes and threads; in mode Pod those of everything
-	// that the machine runs as this user. Default 1024.
+	// Processes bounds processes and threads; in mode Pod, and on a kernel that is
+	// gVisor's already, those of everything that it runs as this user. Default 1024.
 	Processes int
 	// Files bounds the open files of a process. Default 4096.
 	Files int

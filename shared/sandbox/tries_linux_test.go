@@ -90,17 +90,27 @@ var tries = map[string]func() error{
 	"clone3":               func() error { return tryCall(unix.SYS_CLONE3, 0, 0) },
 	"setns":                trySetns,
 	"ptrace":               func() error { return tryPtrace() },
-	"read memory of init":  func() error { _, err := os.ReadFile("/proc/1/environ"); return err },
-	"io_uring":             func() error { var p [120]byte; return tryCall(unix.SYS_IO_URING_SETUP, 1, ptr(&p)) },
-	"bpf":                  func() error { var a [128]byte; return tryCall(unix.SYS_BPF, 0, ptr(&a), 128) },
-	"userfaultfd":          func() error { return tryCall(unix.SYS_USERFAULTFD, 1) },
-	"keyctl":               func() error { return tryCall(unix.SYS_KEYCTL, 0, ^uintptr(2), 1) },
-	"perf":                 func() error { var a [128]byte; return tryCall(unix.SYS_PERF_EVENT_OPEN, ptr(&a), 0, ^uintptr(0)) },
-	"memory file":          func() error { return tryCall(unix.SYS_MEMFD_CREATE, str("m"), 0) },
-	"secret memory file":   func() error { return tryCall(unix.SYS_MEMFD_SECRET, 0) },
-	"shared memory":        func() error { return tryCall(unix.SYS_SHMGET, 0, 4096, 0o1600) },
-	"openat2":              func() error { return tryCall(unix.SYS_OPENAT2, at(unix.AT_FDCWD), str(os.TempDir()), 0, 0) },
-	"unknown call":         func() error { return tryCall(lastSyscall+1, 0) },
+	"files of init": func() error {
+		err := errors.New("it has none")
+		for fd := range 64 { // one of them tells our results
+			var f *os.File
+			if f, err = os.OpenFile(fmt.Sprintf("/proc/%d/fd/%d", os.Getppid(), fd), os.O_WRONLY, 0); err == nil {
+				return f.Close()
+			}
+		}
+		return err
+	},
+	"read memory of init": func() error { _, err := os.ReadFile("/proc/1/environ"); return err },
+	"io_uring":            func() error { var p [120]byte; return tryCall(unix.SYS_IO_URING_SETUP, 1, ptr(&p)) },
+	"bpf":                 func() error { var a [128]byte; return tryCall(unix.SYS_BPF, 0, ptr(&a), 128) },
+	"userfaultfd":         func() error { return tryCall(unix.SYS_USERFAULTFD, 1) },
+	"keyctl":              func() error { return tryCall(unix.SYS_KEYCTL, 0, ^uintptr(2), 1) },
+	"perf":                func() error { var a [128]byte; return tryCall(unix.SYS_PERF_EVENT_OPEN, ptr(&a), 0, ^uintptr(0)) },
+	"memory file":         func() error { return tryCall(unix.SYS_MEMFD_CREATE, str("m"), 0) },
+	"secret memory file":  func() error { return tryCall(unix.SYS_MEMFD_SECRET, 0) },
+	"shared memory":       func() error { return tryCall(unix.SYS_SHMGET, 0, 4096, 0o1600) },
+	"openat2":             func() error { return tryCall(unix.SYS_OPENAT2, at(unix.AT_FDCWD), str(os.TempDir()), 0, 0) },
+	"unknown call":        func() error { return tryCall(lastSyscall+1, 0) },
 	"device": func() error {
 		return unix.Mknod(temp("null"), unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3)))
 	},

@@ -82,7 +82,8 @@ func descendants(pid int) ([]int, error) {
 	return all, err
 }
 
-// children lists the child processes of all threads of pid.
+// children lists the child processes of all threads of pid. Of gVisor's kernel's
+// lists the children's other threads are left out.
 func children(pid int) ([]int, error) {
 	threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
 	if err != nil {
@@ -102,14 +103,17 @@ func children(pid int) ([]int, error) {
 			if err != nil {
 				return nil, fmt.Errorf("children of %d: %w", pid, err)
 			}
-			out = append(out, n)
+			if !onGvisor() || leads(n) {
+				out = append(out, n)
+			}
 		}
 	}
 	return out, nil
 }
 
 // residentOf is what pid alone and what it with others has made in memory, in
-// bytes; mapped files of the disk do not count. 0 if it is gone.
+// bytes; mapped files of the disk do not count. gVisor's kernel does not tell
+// them apart: all is anon there, with the files. 0 if it is gone.
 func residentOf(pid int) (anon, shared int64) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -124,6 +128,8 @@ func residentOf(pid int) (anon, shared int64) {
 		n, err := strconv.ParseInt(f[1], 10, 64)
 		switch {
 		case err != nil:
+		case f[0] == "VmRSS:" && onGvisor():
+			anon = n << 10
 		case f[0] == "RssAnon:":
 			anon = n << 10
 		case f[0] == "RssShmem:":

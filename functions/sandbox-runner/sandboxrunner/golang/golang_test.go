@@ -79,6 +79,27 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// What a job could not write is of no use where no mount changes owners.
+func TestBuiltFolderThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	support, err := sandbox.Detect(t.Context(), mode)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for perm, want := range map[fs.FileMode]bool{0o777: true, 0o755: support.Mode != sandbox.Gvisor} {
+		dir := t.TempDir()
+		if err := os.Chmod(dir, perm); err != nil {
+			t.Fatal(err)
+		}
+		if usable, err := toolchain(t, nil).usable(t.Context(), dir); err != nil || usable != want {
+			t.Errorf("mode %s, %o: %t, %v", support.Mode, perm, usable, err)
+		}
+	}
+	if usable, err := toolchain(t, nil).usable(t.Context(), filepath.Join(t.TempDir(), "none")); err != nil || usable {
+		t.Errorf("none: %t, %v", usable, err)
+	}
+}
+
 func TestWhatIsBuiltIsNotBuiltAgain(t *testing.T) {
 	t.Parallel()
 	if err := toolchain(t, nil).Warm(t.Context()); err != nil {

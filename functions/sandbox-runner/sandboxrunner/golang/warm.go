@@ -41,14 +41,16 @@ func (t *Toolchain) buildCache(ctx context.Context) (string, error) {
 	}
 	name := filepath.Join("build", strings.Join([]string{t.env.GOVERSION, t.env.GOOS, t.env.GOARCH}, "-"))
 	dir := filepath.Join(t.cfg.Cache, name)
-	places := []string{dir}
-	if t.cfg.Built != "" {
-		places = append(places, filepath.Join(t.cfg.Built, name))
+	if there, err := isDir(dir); there || err != nil {
+		return dir, err
 	}
-	for _, p := range places {
-		if there, err := isDir(p); there || err != nil {
-			return p, err
+	if t.cfg.Built != "" {
+		built := filepath.Join(t.cfg.Built, name)
+		usable, err := t.usable(ctx, built)
+		if usable || err != nil {
+			return built, err
 		}
+		slog.WarnContext(ctx, "the standard library is built anew", "because", built+" is not there, or mode gvisor needs it to be writable for everybody")
 	}
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
@@ -69,6 +71,23 @@ func (t *Toolchain) buildCache(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("building the standard library: %w", err)
 	}
 	return dir, nil
+}
+
+// usable says whether jobs can have a folder that was built elsewhere. gVisor's kernel changes no owners, so that what the container's
+// user may not write, a job may not in its own copy either.
+func (t *Toolchain) usable(ctx context.Context, built string) (bool, error) {
+	support, err := sandbox.Detect(ctx, t.cfg.Mode)
+	if err != nil {
+		return false, err
+	}
+	info, err := os.Stat(built)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("looking for the build cache: %w", err)
+	}
+	return support.Mode != sandbox.Gvisor || info.Mode().Perm()&0o002 != 0, nil
 }
 
 func isDir(path string) (bool, error) {
