@@ -41,6 +41,9 @@ const (
 	minderID = 1
 )
 
+// needsProc is said where a part of /proc is masked, as in most containers.
+const needsProc = "mode gvisor needs a /proc of which nothing is masked"
+
 // runsc opens the program that mode Gvisor needs.
 func runsc() (*os.File, error) {
 	path, err := exec.LookPath(runscName)
@@ -239,7 +242,7 @@ func enterStage() error {
 	}
 	// runsc looks up processes by their numbers here.
 	if err := mountProc(stage + "/proc"); err != nil {
-		return fmt.Errorf("mode gvisor needs a /proc of which nothing is masked: %w", err)
+		return fmt.Errorf("%s: %w", needsProc, err)
 	}
 	for _, d := range devices {
 		if err := os.WriteFile(stage+d, nil, 0o644); err != nil {

@@ -42,7 +42,7 @@ var tries = map[string]func() error{
 	},
 	"inherited": tryInherited,
 	"detect": func() error {
-		s, err := Detect(context.Background(), "")
+		s, err := Detect(context.Background(), Mode(os.Getenv(modeVar)))
 		if err == nil && s.Mode == None {
 			err = errors.New(s.Detail)
 		}
