@@ -218,6 +218,9 @@ func startGvisor(p plan) (code int, err error) {
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: size}); err != nil {
 		return 0, fmt.Errorf("limiting the memory file: %w", err)
 	}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil { // its processes hold the job's memory
+		return 0, fmt.Errorf("forbidding core dumps: %w", err)
+	}
 	pid, err := startRunsc(p, self)
 	if err != nil {
 		return 0, fmt.Errorf("starting runsc: %w", err)
