@@ -349,8 +349,8 @@ func (m *gvisorMemory) measure(pid int) (int64, error) {
 			return 0, err
 		}
 	}
-	if m.kernel == 0 && time.Since(m.since) > setUpWall {
-		return 0, errors.New("runsc has no memory file")
+	if m.kernel == 0 && time.Since(m.since) > setUpWall+5*time.Second { // it would not be there were it not ready
+		return 0, errors.New("runsc has no memory file, as of another version")
 	}
 	own := all // the kernel and those that it starts, which come after it, map its files
 	if m.kernel != 0 {

@@ -88,6 +88,27 @@ func forget(t *testing.T) {
 	t.Cleanup(func() { clear(detected.support) })
 }
 
+// A runsc whose memory cannot be watched is noticed.
+func TestMemoryFileMustBeThere(t *testing.T) {
+	t.Parallel()
+	without := exec.Command("/bin/sleep", "60")
+	if err := without.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := without.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = without.Wait() // which says that it was killed
+	})
+	for age, fails := range map[time.Duration]bool{0: false, time.Hour: true} {
+		m := gvisorMemory{since: time.Now().Add(-age)}
+		if sum, err := m.measure(without.Process.Pid); (err != nil) != fails {
+			t.Errorf("after %v: %d, %v", age, sum, err)
+		}
+	}
+}
+
 func TestWallIsThatOfTheCommands(t *testing.T) {
 	t.Parallel()
 	job := tryJob(t, "sleep")
