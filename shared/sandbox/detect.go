@@ -4,46 +4,66 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
-	"sync"
+	"time"
 )
 
 // notStarted is the exit code of a command that could not be started, as shells
 // have it.
 const notStarted = 127
 
+// errNotReady is a failure of the machine: nothing of the job has run.
+var errNotReady = errors.New("the sandbox was not ready")
+
 // Support is what a machine offers, and runs jobs in that way.
 type Support struct {
 	Mode Mode
 	// Detail is, for None, what is lacking; else what holds the jobs.
 	Detail string
+	// Weaker is, where nothing was asked for and runsc is there but fails, why; it is in
+	// Detail too.
+	Weaker string
+	// passing says that what is lacking may be there soon.
+	passing bool
 }
 
-var detected struct {
-	sync.Mutex
-	support map[Mode]Support // by what was wanted
-}
+var detected = struct {
+	place   chan struct{}      // for one to look
+	support map[Mode]Support   // by what was wanted
+	until   map[Mode]time.Time // of those that may pass
+}{make(chan struct{}, 1), map[Mode]Support{}, map[Mode]time.Time{}}
+
+const (
+	// probeWall is the longest time for the empty job.
+	probeWall = 10 * time.Second
+	// passingFor is how long an answer holds that may pass, lest each job waits
+	// for another try.
+	passingFor = time.Minute
+)
 
 // Detect finds out how this machine can hold a job by starting one that does
 // nothing. It looks for what is wanted and for nothing else; by an empty want it
 // takes the first that there is of Gvisor and Namespaces, which is what a machine of
-// a person may have, and Pod is not. The answer holds for the life of the process.
+// a person may have, and Pod is not. The answer holds for the life of the process,
+// unless what failed may pass, as on a machine that is too busy: then for a minute.
 // The error is the context's.
 func Detect(ctx context.Context, want Mode) (Support, error) {
-	detected.Lock()
-	defer detected.Unlock()
-	if s, ok := detected.support[want]; ok {
+	select {
+	case detected.place <- struct{}{}:
+		defer func() { <-detected.place }()
+	case <-ctx.Done():
+		return Support{}, fmt.Errorf("looking for a sandbox: %w", ctx.Err())
+	}
+	if s, ok := detected.support[want]; ok && (!s.passing || time.Now().Before(detected.until[want])) {
 		return s, nil
 	}
 	support, err := detect(ctx, want)
 	if err != nil {
 		return Support{}, err
 	}
-	if detected.support == nil {
-		detected.support = map[Mode]Support{}
-	}
-	detected.support[want] = support
+	detected.support[want], detected.until[want] = support, time.Now().Add(passingFor)
 	return support, nil
 }
 
@@ -56,6 +76,11 @@ func detectBest(ctx context.Context) (Support, error) {
 	}
 	s, err := detect(ctx, Namespaces)
 	s.Detail += "; not gvisor: " + kernel.Detail
+	s.passing = s.passing || kernel.passing
+	if gvisorLacks() == "" { // whoever has put runsc there expects it
+		s.Weaker = "not gvisor: " + kernel.Detail
+		slog.WarnContext(ctx, "runsc is there, but no job starts in it", "mode", s.Mode, "cause", kernel.Detail)
+	}
 	return s, err
 }
 
@@ -84,11 +109,14 @@ func detect(ctx context.Context, want Mode) (Support, error) {
 	// most often, so the empty job has one.
 	dir, err := os.MkdirTemp("", "ql-sandbox-detect-")
 	if err != nil {
-		return Support{Mode: None, Detail: fmt.Sprintf("no temporary folder: %v", err)}, nil
+		return Support{Mode: None, Detail: fmt.Sprintf("no temporary folder: %v", err), passing: true}, nil
 	}
 	probe := s.Mount(dir, "/probe", Scratch)
 	// The command gets as far as a command gets that is confined.
-	r, err := s.Run(ctx, Job{Mounts: append(System(), probe), Dir: probe.Target, Commands: []Command{{Argv: []string{"/nowhere"}}}})
+	r, err := s.Run(ctx, Job{
+		Mounts: append(System(), probe), Dir: probe.Target, Commands: []Command{{Argv: []string{"/nowhere"}}}, Limits: Limits{Wall: probeWall},
+	})
+	passing := errors.Is(err, errNotReady) || r.Killed == KilledTimeout
 	if err == nil && r.Commands[0].ExitCode != notStarted {
 		err = fmt.Errorf("a command that does not exist ended with exit code %d, killed %q: %s", r.Commands[0].ExitCode, r.Killed, r.Commands[0].Output)
 	}
@@ -97,9 +125,9 @@ func detect(ctx context.Context, want Mode) (Support, error) {
 	case ctx.Err() != nil:
 		return Support{}, fmt.Errorf("looking for a sandbox: %w", ctx.Err())
 	case err != nil && s.Mode != Pod:
-		return Support{Mode: None, Detail: err.Error() + remedy(sysctl)}, nil
+		return Support{Mode: None, Detail: err.Error() + remedy(sysctl), passing: passing}, nil
 	case err != nil:
-		return Support{Mode: None, Detail: err.Error()}, nil
+		return Support{Mode: None, Detail: err.Error(), passing: passing}, nil
 	}
 	s.Detail = describe(s.Mode)
 	return s, nil

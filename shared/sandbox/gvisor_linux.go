@@ -41,6 +41,9 @@ const (
 	minderID = 1
 )
 
+// needsProc is said where a part of /proc is masked, as in most containers.
+const needsProc = "mode gvisor needs a /proc of which nothing is masked"
+
 // runsc opens the program that mode Gvisor needs.
 func runsc() (*os.File, error) {
 	path, err := exec.LookPath(runscName)
@@ -80,7 +83,7 @@ func runGvisor(ctx context.Context, job Job) (Result, error) {
 		}
 		job.Mounts = append(loader, job.Mounts...) // the job's own cover them
 	}
-	return (&supervisor{mode: Gvisor, job: job, started: time.Now()}).run(ctx)
+	return (&supervisor{mode: Gvisor, job: job}).run(ctx)
 }
 
 // loaderMounts are the shared libraries of the host, which every job gets when our
@@ -215,6 +218,9 @@ func startGvisor(p plan) (code int, err error) {
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: size}); err != nil {
 		return 0, fmt.Errorf("limiting the memory file: %w", err)
 	}
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil { // its processes hold the job's memory
+		return 0, fmt.Errorf("forbidding core dumps: %w", err)
+	}
 	pid, err := startRunsc(p, self)
 	if err != nil {
 		return 0, fmt.Errorf("starting runsc: %w", err)
@@ -239,7 +245,7 @@ func enterStage() error {
 	}
 	// runsc looks up processes by their numbers here.
 	if err := mountProc(stage + "/proc"); err != nil {
-		return fmt.Errorf("mode gvisor needs a /proc of which nothing is masked: %w", err)
+		return fmt.Errorf("%s: %w", needsProc, err)
 	}
 	for _, d := range devices {
 		if err := os.WriteFile(stage+d, nil, 0o644); err != nil {
@@ -316,44 +322,93 @@ func insideUser() *syscall.SysProcAttr {
 	}
 }
 
-// memoryOfGvisor is the memory of the kernel that runsc started below pid, in
-// bytes: its own, and that of the job, all of which is in one memory file.
-// The files of the job are elsewhere. The error is for pid alone.
-func memoryOfGvisor(pid int) (int64, error) {
+// gvisorMemory measures the memory of the kernel that runsc started, and of the job,
+// all of which is in that kernel's memory file.
+type gvisorMemory struct {
+	since  time.Time
+	kernel int        // the process that is the kernel, once its files are known
+	files  []*os.File // its files in memory
+}
+
+// memoryFile is the job's memory. The kernel's two other files in memory, with what
+// it shares with the processes that run the job's code and with whoever reads its
+// usage, are there before this one, and no more come: that takes what
+// we do not ask runsc for, an overlay or a checkpoint.
+const memoryFile = "/memfd:runsc-memory"
+
+// measure is the memory below pid in bytes, without the files of the job, which are
+// elsewhere. The kernel's descriptors are listed until its memory file is there,
+// which is before it runs anything, and not again: the job can have it hold thousands.
+func (m *gvisorMemory) measure(pid int) (int64, error) {
 	all, err := descendants(pid)
 	if err != nil {
 		return 0, err
 	}
-	var sum int64
-	seen := map[uint64]bool{}
-	for _, p := range all {
-		anon, _ := residentOf(p)
-		sum += anon
-		for _, f := range memoryFiles(p) {
-			if !seen[f.Ino] {
-				seen[f.Ino] = true
-				sum += f.Blocks * 512
-			}
+	if m.kernel == 0 {
+		if err := m.find(all); err != nil {
+			return 0, err
 		}
+	}
+	if m.kernel == 0 && time.Since(m.since) > setUpWall+5*time.Second { // it would not be there were it not ready
+		return 0, errors.New("runsc has no memory file, as of another version")
+	}
+	own := all // the kernel and those that it starts, which come after it, map its files
+	if m.kernel != 0 {
+		own = all[:max(0, slices.Index(all, m.kernel))]
+	}
+	var sum int64
+	for i, p := range all {
+		anon, shared := residentOf(p)
+		sum += anon
+		if i < len(own) {
+			sum += shared
+		}
+	}
+	for _, f := range m.files {
+		var st unix.Stat_t
+		if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+			return 0, fmt.Errorf("looking at %s: %w", f.Name(), err)
+		}
+		sum += st.Blocks * 512
 	}
 	return sum, nil
 }
 
-// memoryFiles are the files in memory that process pid holds open, as far as it is there.
-func memoryFiles(pid int) []unix.Stat_t {
-	dir := fmt.Sprintf("/proc/%d/fd", pid)
-	fds, err := os.ReadDir(dir)
-	if err != nil {
-		return nil
-	}
-	return slices.Collect(func(yield func(unix.Stat_t) bool) {
+// find opens the kernel's files in memory, if there is one among the processes, which
+// are sorted by how far they are from the first.
+func (m *gvisorMemory) find(processes []int) error {
+	for _, p := range processes {
+		dir := fmt.Sprintf("/proc/%d/fd", p)
+		fds, err := os.ReadDir(dir)
+		if err != nil {
+			continue // it has ended
+		}
+		var paths []string
+		found := false
 		for _, fd := range fds {
 			path := filepath.Join(dir, fd.Name())
 			to, err := os.Readlink(path)
-			var st unix.Stat_t
-			if err == nil && strings.HasPrefix(to, "/memfd:") && unix.Stat(path, &st) == nil && !yield(st) {
-				return
+			if err != nil || !strings.HasPrefix(to, "/memfd:") {
+				continue
 			}
+			paths = append(paths, path)
+			found = found || strings.HasPrefix(to, memoryFile)
 		}
-	})
+		if !found {
+			continue
+		}
+		var files []*os.File
+		for _, path := range paths {
+			fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+			if err != nil { // it ends
+				return closeAll(files)
+			}
+			files = append(files, os.NewFile(uintptr(fd), path))
+		}
+		m.kernel, m.files = p, files
+		return nil
+	}
+	return nil
 }
+
+func (m *gvisorMemory) close() error { return closeAll(m.files) }

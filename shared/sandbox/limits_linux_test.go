@@ -1,13 +1,15 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,6 +36,7 @@ func TestLimitsHold(t *testing.T) {
 	}{
 		{"two processes take too much", "memory of two", []string{"MIB=192"}, Limits{Memory: 256 << 20}, KilledMemory, ""},
 		{"shared memory", "shared mmap", []string{"MIB=512"}, Limits{Memory: 128 << 20}, KilledMemory, ""},
+		{"memory after thousands of files", "files, memory", []string{"MIB=2048"}, Limits{Memory: 128 << 20}, KilledMemory, ""},
 		{"temporary files", "fill", []string{"TARGET=" + tmp, "MIB=64"}, Limits{Disk: 16 << 20}, killedFull, full},
 		{"shared memory files", "fill", []string{"TARGET=/dev/shm", "MIB=64"}, Limits{Disk: 16 << 20}, "", "no space left"},
 		{"project", "fill", []string{"TARGET=" + inProject.Target, "MIB=64"}, Limits{Disk: 16 << 20}, killedFull, full},
@@ -70,6 +73,9 @@ func TestLimitsHold(t *testing.T) {
 			}
 			if r.Commands[1].Ran {
 				t.Error("the next command ran")
+			}
+			if tc.try == "files, memory" && r.PeakMemory > tc.limits.Memory+dataHeadroom {
+				t.Errorf("it got %d MiB, limit %d: nobody looked", r.PeakMemory>>20, tc.limits.Memory>>20)
 			}
 			if got, limit := int64(len(r.Commands[0].Output)), job.Limits.withDefaults().Output; got > limit {
 				t.Errorf("%d bytes of output kept, limit %d", got, limit)
@@ -202,9 +208,22 @@ func TestKilledParentTakesTheJobAlong(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitForBeat(t, dir)
-	processes, err := descendants(parent.Process.Pid)
+	pids, err := descendants(parent.Process.Pid)
+	processes := map[int]string{} // when each started
+	for _, p := range pids {
+		if at := startOf(p); at != "" {
+			processes[p] = at
+		}
+	}
 	if err != nil || len(processes) == 0 {
 		t.Fatalf("processes %v, %v", processes, err)
+	}
+	if support(t).Mode == Gvisor && !onGvisor() { // what runsc's processes hold is the job's
+		for p := range processes {
+			if limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", p)); err != nil || !regexp.MustCompile(`\nMax core file size +0 +0 `).Match(limits) {
+				t.Errorf("core dumps of %d: %s, %v", p, limits, err)
+			}
+		}
 	}
 	if err := parent.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -219,17 +238,26 @@ func TestKilledParentTakesTheJobAlong(t *testing.T) {
 			t.Fatal("the job outlives the process that started it")
 		}
 	}
-	for deadline := time.Now().Add(10 * time.Second); slices.ContainsFunc(processes, runs); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); len(processes) > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("some of the processes %v are left", processes)
+			t.Fatalf("processes %v are left", processes)
 		}
+		maps.DeleteFunc(processes, func(p int, at string) bool { return startOf(p) != at })
 	}
 }
 
-// runs reports whether a process is there and has not ended.
-func runs(pid int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	return err == nil && !strings.Contains(string(b), "\nState:\tZ")
+// startOf is when a process started, in ticks since the machine did, so that it is not
+// taken for a later one of the same number. Empty when it is not there or has ended.
+func startOf(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(b[max(0, bytes.LastIndexByte(b, ')')):]), " ") // a name may hold anything
+	if f := strings.Fields(rest); len(f) > 19 && f[0] != "Z" {
+		return f[19]
+	}
+	return ""
 }
 
 // Not in parallel, so that the one child of this process is the sandbox.

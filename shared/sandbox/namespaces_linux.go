@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -50,7 +49,7 @@ func runNamespaces(ctx context.Context, job Job) (Result, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 
-	return (&supervisor{mode: Namespaces, job: job, started: time.Now()}).run(ctx)
+	return (&supervisor{mode: Namespaces, job: job}).run(ctx)
 }
 
 func (s *supervisor) run(ctx context.Context) (Result, error) {
@@ -63,10 +62,9 @@ func (s *supervisor) run(ctx context.Context) (Result, error) {
 
 // supervisor is the parent's side of one sandbox.
 type supervisor struct {
-	mode    Mode
-	job     Job
-	cmd     *exec.Cmd
-	started time.Time
+	mode Mode
+	job  Job
+	cmd  *exec.Cmd
 
 	childs  []*os.File // the child's ends, closed once it has them
 	plan    *os.File
@@ -241,19 +239,13 @@ func closeAll(files []*os.File) error {
 	return errors.Join(errs...)
 }
 
-// outcome of the whole sandbox, as the reader of statuses and the watch fill it.
-type outcome struct {
-	failure  string
-	commands []CommandResult
-	last     int // the last command that started, -1 before the first
-}
-
 // setUpWall is the longest time to set a sandbox up, which Limits.Wall does not
 // bound: in mode Gvisor it takes a tenth of a second and, on a busy machine, more.
-const setUpWall = 30 * time.Second
+// A variable for the tests.
+var setUpWall = 30 * time.Second
 
 // wait watches the sandbox until it has ended.
-func (s *supervisor) wait(ctx context.Context) (Result, error) {
+func (s *supervisor) wait(ctx context.Context) (result Result, err error) {
 	quit := make(chan struct{})
 	excess := make(chan struct{}, len(s.outputs))
 	left := newAllowance(s.job.Limits.Output)
@@ -262,12 +254,14 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 		outputs[i] = make(chan []byte, 1)
 		go func() { outputs[i] <- readOutput(r, left, excess) }()
 	}
-	statuses, ready := make(chan outcome, 1), make(chan struct{})
-	go func() { statuses <- readStatuses(s.status, len(s.job.Commands), ready) }()
+	statuses, ready, breach := make(chan outcome, 1), make(chan struct{}), make(chan struct{})
+	go func() { statuses <- readStatuses(s.status, s.job.Commands, ready, breach) }()
 	memory := make(chan memoryReport, 1)
 	measure := memoryBelow
 	if s.mode == Gvisor && !onGvisor() {
-		measure = memoryOfGvisor
+		kernel := &gvisorMemory{since: time.Now()}
+		defer func() { err = errors.Join(err, kernel.close()) }()
+		measure = kernel.measure
 	}
 	go func() { memory <- watchMemory(s.cmd.Process.Pid, measure, s.job.Limits.Memory, quit) }()
 	disk := make(chan error, 1)
@@ -277,7 +271,7 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.cmd.Wait() }()
 
-	timeout := time.NewTimer(setUpWall + s.job.Limits.Wall)
+	timeout := time.NewTimer(setUpWall)
 	defer timeout.Stop()
 	var killed Killed
 	var broken, waitErr error
@@ -304,8 +298,19 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 		case <-ready:
 			ready = nil
 			timeout.Reset(s.job.Limits.Wall)
+		case <-breach:
+			breach = nil
+			kill()
 		case <-timeout.C:
-			setKilled(KilledTimeout)
+			if ready == nil {
+				setKilled(KilledTimeout)
+				continue
+			}
+			broken = errors.Join(broken, fmt.Errorf("%w within %v", errNotReady, setUpWall))
+			// Not by asking, as in mode Pod, what may not get to hear it.
+			if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+				broken = errors.Join(broken, err)
+			}
 		case <-excess:
 			setKilled(KilledOutput)
 		case mem = <-memory:
@@ -340,9 +345,11 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 	for i := range outputs {
 		o.commands[i].Output = append(<-outputs[i], o.commands[i].Output...)
 	}
-	result := Result{
-		Mode: s.mode, Commands: o.commands, Killed: killed,
-		Wall: time.Since(s.started), PeakMemory: mem.peak,
+	result = Result{
+		Mode: s.mode, Commands: o.commands, Killed: killed, PeakMemory: mem.peak,
+	}
+	if !o.ready.IsZero() {
+		result.Wall = time.Since(o.ready)
 	}
 	switch {
 	case broken != nil:
@@ -355,45 +362,16 @@ func (s *supervisor) wait(ctx context.Context) (Result, error) {
 		return Result{}, fmt.Errorf("watching the memory of a sandbox: %w", mem.err)
 	case killed == "" && waitErr != nil && o.last < 0:
 		return Result{}, fmt.Errorf("a sandbox ended early: %w: %s", waitErr, s.stderr.Bytes())
+	case killed != "" && o.last < 0 && len(o.commands) > 0: // that is no answer about the commands
+		return Result{}, fmt.Errorf("%w: it was ended before it ran a command: %s", errNotReady, killed)
 	case killed == "" && waitErr != nil:
 		result.Killed = KilledItself
+	case killed == "" && !o.complete(s.job.Commands):
+		return Result{}, errors.New("a sandbox ended without a word on all of its commands")
 	}
 	if result.Killed != "" && o.last >= 0 {
 		c := &result.Commands[o.last]
 		c.ExitCode = -1
 	}
 	return result, nil
-}
-
-// readStatuses reads what the first process tells until it is gone. It closes
-// ready when that is ready.
-func readStatuses(r io.Reader, commands int, ready chan<- struct{}) outcome {
-	o := outcome{commands: make([]CommandResult, commands), last: -1}
-	dec := json.NewDecoder(r)
-	var began time.Time
-	for {
-		var st status
-		if err := dec.Decode(&st); err != nil {
-			// The pipe ended, maybe within a line if we were killed.
-			if o.last >= 0 && o.commands[o.last].Wall == 0 {
-				o.commands[o.last].Wall = time.Since(began)
-			}
-			return o
-		}
-		switch st.Event {
-		case eventReady:
-			close(ready)
-		case eventFailed:
-			o.failure = st.Error
-		case eventStarted:
-			o.last, began = st.Command, time.Now()
-			o.commands[st.Command].Ran = true
-		case eventEnded:
-			c := &o.commands[st.Command]
-			c.ExitCode, c.Signal, c.Wall = st.Exit, st.Signal, st.Wall
-			if st.Error != "" {
-				c.Output = []byte(st.Error + "\n")
-			}
-		}
-	}
 }

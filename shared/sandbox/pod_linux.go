@@ -88,7 +88,7 @@ func runPod(ctx context.Context, job Job) (result Result, err error) {
 	if err := RemoveAll(jobRoot()); err != nil {
 		return Result{}, &UncleanError{Reason: err.Error()}
 	}
-	s := &supervisor{mode: Pod, job: job, started: time.Now()}
+	s := &supervisor{mode: Pod, job: job}
 	since, err := fillRoot(job)
 	if err == nil {
 		if s.diskBefore, err = diskUsed(jobRoot(), job.Limits.Disk); err == nil {

@@ -112,7 +112,7 @@ type Limits struct {
 	// Memory, in bytes, bounds the anonymous and shared memory of all processes
 	// together, looked at every 50 ms. Between two looks a single process gets
 	// no more than 256 MiB beyond it; in mode Gvisor all together no more than
-	// 2.25 GiB, and its kernel's own memory counts too, some 40 MiB at first; on a
+	// 2.25 GiB, or up to FileSize where that is more, and its kernel's own memory counts too, some 40 MiB at first; on a
 	// kernel that is gVisor's already nothing bounds that here, and programs and
 	// mapped files count too. Files in memory are Disk's. Default 2 GiB.
 	Memory int64
@@ -203,7 +203,8 @@ type Result struct {
 	Commands []CommandResult // one for each of Job.Commands
 	// Killed applies to the last command that ran.
 	Killed Killed
-	Wall   time.Duration
+	// Wall is what Limits.Wall bounds: from when the sandbox was ready to its end.
+	Wall time.Duration
 	// PeakMemory is the largest sum seen of what Limits.Memory bounds, in bytes.
 	PeakMemory int64
 }

@@ -35,6 +35,53 @@ func tryMemory(kind int) error {
 	return nil
 }
 
+// tryMemoryAfterFiles has ten processes hold hundreds of files open each, and then
+// takes MIB mebibytes at a pace that a look every 50 ms keeps up with.
+func tryMemoryAfterFiles() error {
+	mib, err := strconv.Atoi(os.Getenv("MIB"))
+	if err != nil {
+		return err
+	}
+	for i := range 10 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), tryVar+"=hold files", "PREFIX="+temp("held")+strconv.Itoa(i)+"-")
+		held, err := cmd.StdoutPipe()
+		if err != nil {
+			return err
+		}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		if _, err := held.Read(make([]byte, 1)); err != nil {
+			return fmt.Errorf("process %d holds none: %w", i, err)
+		}
+	}
+	const piece = 8
+	for range mib / piece {
+		b, err := unix.Mmap(-1, 0, piece<<20, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+		if err != nil {
+			return err
+		}
+		for i := 0; i < len(b); i += 4096 {
+			b[i] = 1
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(2 * time.Second)
+	return nil
+}
+
+func tryHoldFiles() error {
+	for i := range 700 {
+		if _, err := unix.Open(os.Getenv("PREFIX")+strconv.Itoa(i), unix.O_RDWR|unix.O_CREAT, 0o600); err != nil {
+			return fmt.Errorf("after %d files: %w", i, err)
+		}
+	}
+	fmt.Println("held")
+	time.Sleep(time.Minute)
+	return nil
+}
+
 // tryMemoryOfTwo has two processes take what each of them may.
 func tryMemoryOfTwo() error {
 	var cmds []*exec.Cmd

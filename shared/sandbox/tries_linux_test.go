@@ -42,7 +42,7 @@ var tries = map[string]func() error{
 	},
 	"inherited": tryInherited,
 	"detect": func() error {
-		s, err := Detect(context.Background(), "")
+		s, err := Detect(context.Background(), Mode(os.Getenv(modeVar)))
 		if err == nil && s.Mode == None {
 			err = errors.New(s.Detail)
 		}
@@ -158,6 +158,8 @@ var tries = map[string]func() error{
 	"memory":        func() error { return tryMemory(unix.MAP_PRIVATE) },
 	"shared mmap":   func() error { return tryMemory(unix.MAP_SHARED) },
 	"memory of two": tryMemoryOfTwo,
+	"files, memory": tryMemoryAfterFiles,
+	"hold files":    tryHoldFiles,
 	"fill":          tryFill,
 	"many files":    tryManyFiles,
 	"big file":      tryBigFile,

@@ -110,6 +110,7 @@ type Result struct {
 	Verified bool               `json:"verified" doc:"Build, vet and every test passed, and there was at least one test"`
 	Reason   string             `json:"reason,omitempty" doc:"Why it is not verified"`
 	Mode     string             `json:"mode" doc:"Sandbox mode; none: nothing was run"`
+	Weaker   string             `json:"weaker,omitempty" doc:"Why a stronger mode, which this machine seems to have, was not taken"`
 	Steps    []Step             `json:"steps"`
 	Tests    []TestResult       `json:"tests,omitempty"`
 	Untested []string           `json:"untested,omitempty" doc:"Packages without test files"`

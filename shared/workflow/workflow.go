@@ -72,6 +72,7 @@ type StageState struct {
 type Verification struct {
 	Verified bool   `json:"verified" doc:"Build, vet and every test passed"`
 	Mode     string `json:"mode" doc:"Sandbox mode; none: nothing was run"`
+	Weaker   string `json:"weaker,omitempty" doc:"Why a stronger mode, which the machine seems to have, was not taken"`
 	Build    string `json:"build" doc:"passed, failed or not_run"`
 	Vet      string `json:"vet"`
 	Tests    string `json:"tests"`

@@ -86,7 +86,7 @@ func summarizeVerification(found verification.Result, tests []workflow.FileRef) 
 	v := workflow.Verification{
 		// Never on the sandbox's word alone: a result that contradicts itself is no success.
 		Verified: found.Verified && found.Mode != modeNone && found.Summary.Passed > 0 && found.Summary.Failed == 0,
-		Mode:     found.Mode, Reason: clip(found.Reason),
+		Mode:     found.Mode, Weaker: clip(found.Weaker), Reason: clip(found.Reason),
 		Build: string(found.Step(verification.Build).Status), Vet: string(found.Step(verification.Vet).Status),
 		Tests:  string(found.Step(verification.Test).Status),
 		Passed: found.Summary.Passed, Failed: found.Summary.Failed, Skipped: found.Summary.Skipped,

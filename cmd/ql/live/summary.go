@@ -37,7 +37,11 @@ func Summary(w io.Writer, o Outcome) error {
 		row("Build", "%s", words(v.Build))
 		row("Vet", "%s", words(v.Vet))
 		row("Tests", "%s", tests(*v))
-		row("Sandbox", "%s", v.Mode)
+		if v.Weaker == "" {
+			row("Sandbox", "%s", v.Mode)
+		} else {
+			row("Sandbox", "%s, %s", v.Mode, v.Weaker)
+		}
 		if v.Rounds > 0 {
 			row("Repairs", "%s", Count(v.Rounds, "round"))
 		}

@@ -40,6 +40,15 @@ type config struct {
 	Warm         bool          `env:"QL_SANDBOX_WARM" envDefault:"true"`      // build the standard library at start, not at the first project
 }
 
+// want is the mode to look for; empty: the best that there is.
+func (c *config) want() sandbox.Mode {
+	switch c.Mode {
+	case modeGvisor, modeNamespaces, modePod:
+		return sandbox.Mode(c.Mode)
+	}
+	return ""
+}
+
 // Check is called by runner.Config. It fills in what depends on the machine.
 func (c *config) Check() error {
 	var errs []error

@@ -50,12 +50,8 @@ func New(ctx context.Context, environ runner.Environ) (*runner.Service, error) {
 	}
 	s := &Service{languages: map[string]Language{}, queue: newQueue(cfg.Concurrency, cfg.Queue), off: cfg.Mode == modeNone, end: terminate}
 	service := &runner.Service{Handler: s.Handler(), Ready: s.Ready}
-	var mode sandbox.Mode
-	switch cfg.Mode {
-	case modeGvisor, modeNamespaces:
-		mode = sandbox.Mode(cfg.Mode)
-	case modePod:
-		mode = sandbox.Pod
+	mode := cfg.want()
+	if mode == sandbox.Pod {
 		// What is there is of a container that ended because a project may have changed it.
 		if err := sandbox.RemoveAll(cfg.Cache); err != nil {
 			return nil, err

@@ -1,10 +1,14 @@
 package sandboxrunner
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +55,73 @@ func TestVerifyOverHTTP(t *testing.T) {
 	if !r.Verified || r.Summary.Passed != 1 || len(r.Steps) != 3 {
 		t.Errorf("%+v", r)
 	}
+}
+
+// Each value of QL_SANDBOX_MODE is accepted and asks for its mode and no other.
+func TestModesOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]sandbox.Mode{
+		"auto": "", "none": "", "pod": sandbox.Pod, "gvisor": sandbox.Gvisor, "namespaces": sandbox.Namespaces,
+	} {
+		cfg, err := runner.Config[config](runner.Environ{"QL_SANDBOX_MODE": value, "QL_SANDBOX_CACHE": filepath.Join(os.TempDir(), "cache")})
+		if err != nil || cfg.want() != want {
+			t.Errorf("%s: %+v, %v", value, cfg, err)
+		}
+	}
+}
+
+// A project passes in the mode that the configuration names, and the answer says which that was.
+func TestVerifyInTheModeAskedFor(t *testing.T) {
+	for _, mode := range []string{"namespaces", "gvisor"} { // the first may have to build the standard library, which is slow in the second
+		t.Run(mode, func(t *testing.T) {
+			if mode == "gvisor" {
+				pinnedRunsc(t)
+			}
+			r, err := start(t, runner.Environ{"QL_SANDBOX_MODE": mode}).Verify(t.Context(), good)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(r.Reason, "/proc of which nothing is masked") && os.Getenv("QL_TEST_NO_SKIP") == "" {
+				t.Skip(r.Reason)
+			}
+			if !r.Verified || r.Mode != mode || r.Weaker != "" || r.Summary.Passed != 1 {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+// Not in parallel, so that nobody has looked for the best mode yet.
+func TestVerificationSaysWhyItWasHeldLess(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "runsc"), []byte("no program\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	r, err := start(t, nil).Verify(t.Context(), good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !r.Verified || r.Mode != "namespaces" || !strings.Contains(r.Weaker, "not gvisor: ") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// pinnedRunsc has the PATH begin with the runsc that tools/runsc pins.
+func pinnedRunsc(t *testing.T) {
+	t.Helper()
+	var messages bytes.Buffer
+	build := exec.CommandContext(t.Context(), "../../../scripts/services", "build", "runsc")
+	build.Stderr = &messages
+	out, err := build.Output()
+	if err != nil {
+		t.Fatalf("building runsc: %v\n%s", err, messages.Bytes())
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(strings.TrimSpace(string(out)), filepath.Join(dir, "runsc")); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 }
 
 func TestDependenciesOverHTTP(t *testing.T) {

@@ -53,6 +53,7 @@ func (t *Toolchain) Verify(ctx context.Context, files []pipeline.File) (verifica
 		return verification.Result{}, err
 	}
 	result, err := t.verify(ctx, support, project, files)
+	result.Weaker = support.Weaker
 	return result, errors.Join(err, remove())
 }
 
