@@ -285,12 +285,14 @@ func pageEscapes(t *testing.T, b *tab) {
 		Verify: func(map[string]string, int) verification.Result {
 			result := generationtest.FailingTests("Test" + hostile)
 			result.Reason = "1 test fails: " + hostile
+			result.Weaker = "not gvisor: " + hostile
 			return result
 		},
 	})
 	b.sees(t, "#headline", "Not verified")
 	b.sees(t, "#reason", hostile)
 	b.sees(t, "#findings li", hostile)
+	b.sees(t, "#facts", "not gvisor: "+hostile)
 	b.sees(t, "#stages li", "verification, repair round 1: not verified")
 	b.hides(t, "#stages li:nth-child(13) .good")
 	b.sees(t, "#run-title", hostile[:80])

@@ -406,7 +406,7 @@
     if (v) {
       facts.push(["Build", words(v.build)], ["Vet", words(v.vet)]);
       facts.push(["Tests", words(v.tests) + (v.passed + v.failed + v.skipped ? " (" + v.passed + " passed, " + v.failed + " failed, " + v.skipped + " skipped)" : "")]);
-      facts.push(["Sandbox", v.mode]);
+      facts.push(["Sandbox", v.mode + (v.weaker ? ", " + v.weaker : "")]);
       if (v.rounds) facts.push(["Repairs", count(v.rounds, "round")]);
     } else {
       facts.push(["Verified", ended(run.status) ? "nothing was built or run" : "not yet"]);
