@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -357,6 +358,30 @@ func TestForbiddenChannelIsUnknownOnAScriptedServer(t *testing.T) {
 	i := slices.IndexFunc(found, func(f deploycheck.Finding) bool { return f.What == "Broker default in quantumlayer" })
 	if i < 0 || found[i].State != deploycheck.Unknown || !strings.Contains(found[i].Why, "whom its channel delivers to is not seen") {
 		t.Errorf("%v", found[max(i, 0)])
+	}
+}
+
+// A subscriber whose Subscription goes between two questions is no subscriber of old: the channel is looked at again.
+func TestSubscriberThatGoesMeanwhileOnAScriptedServer(t *testing.T) {
+	t.Parallel()
+	before, after := deployed(t), deployed(t)
+	get(before.find(t, "Subscription", "default-stage-documentation"), "metadata")["uid"] = "2"
+	var looks atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/subscriptions") && looks.Add(1) == 1:
+			before.ServeHTTP(w, r)
+		default:
+			after.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	found, err := deploycheck.Check(t.Context(), &rest.Config{Host: server.URL}, deploycheck.Options{Manifests: config.Platform})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := lacks(found); len(l) > 0 || looks.Load() != 2 {
+		t.Errorf("after %d looks: %v", looks.Load(), l)
 	}
 }
 
